@@ -1,0 +1,3 @@
+"""VideoAtlas."""
+
+__version__ = "0.1.0"

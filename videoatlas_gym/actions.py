@@ -1,0 +1,266 @@
+"""The actions an agent has: one table, read by masks, encoders, docs and tool schemas alike.
+
+Knows names and integer codes, not legality or effects (those are in `atlas`). Codes are laid out
+verb by verb: a verb with a cell argument owns K * K consecutive codes, the others one, ANSWER eight.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from videoatlas_gym.errors import one_of
+
+MAX_CHOICES = 8
+"""Answer codes in the action space, whatever the number of options of a task."""
+
+
+@dataclass(frozen=True)
+class ActionKind:
+    """One row of the action table."""
+
+    verb: str
+    argument: str | None
+    """cell, answer or None."""
+    group: str
+    """The paper's group: navigation, perception or commit."""
+    help: str
+    """What it does, in one sentence; also the tool description that a model reads."""
+
+
+ACTIONS: dict[str, ActionKind] = {
+    kind.verb: kind
+    for kind in (
+        ActionKind(
+            "EXPAND", "cell", "navigation", "Open one cell of the grid at a finer time scale."
+        ),
+        ActionKind(
+            "ZOOM", "cell", "perception", "Look at the frame of one cell at full resolution."
+        ),
+        ActionKind(
+            "INVESTIGATE_BEFORE",
+            "cell",
+            "perception",
+            "Scan the seconds right before one cell, without moving there.",
+        ),
+        ActionKind(
+            "INVESTIGATE_AFTER",
+            "cell",
+            "perception",
+            "Scan the seconds right after one cell, without moving there.",
+        ),
+        ActionKind(
+            "ADD_TO_SCRATCHPAD", "cell", "commit", "Keep the frame of one cell as evidence."
+        ),
+        ActionKind(
+            "MARK_PROMISING",
+            "cell",
+            "navigation",
+            "Put one cell on the list of cells to open later.",
+        ),
+        ActionKind(
+            "BACKTRACK", None, "navigation", "Close the zoom or scan, or return to the parent grid."
+        ),
+        ActionKind("FINISHED", None, "commit", "Declare the current region fully explored."),
+        ActionKind("ANSWER", "answer", "commit", "Finish the episode with one of the options."),
+    )
+}
+
+CELL_VERBS = tuple(verb for verb, kind in ACTIONS.items() if kind.argument == "cell")
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action by name. `note` and `confidence` travel to the evidence it creates."""
+
+    verb: str
+    cell: int | None = None
+    """Index in the displayed view, row by row from 0; for verbs that take a cell."""
+    answer: int | None = None
+    """Index of the chosen option; for ANSWER."""
+    note: str = ""
+    """Evidence description; for FINISHED on an open question, the answer's text."""
+    confidence: float = 1.0
+    """How sure the agent is, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        kind = ACTIONS[one_of("action", self.verb, ACTIONS)]
+        for argument in ("cell", "answer"):
+            value = getattr(self, argument)
+            if (value is not None) != (kind.argument == argument):
+                wants = f"takes a {kind.argument}" if kind.argument else "takes no argument"
+                raise ValueError(
+                    f"{self.verb} {wants}, got cell={self.cell}, answer={self.answer}."
+                )
+            if value is not None and (isinstance(value, bool) or int(value) != value or value < 0):
+                raise ValueError(f"{argument} must be an index from 0, got {value!r}.")
+        if not (isinstance(self.confidence, int | float) and 0 <= self.confidence <= 1):
+            raise ValueError(f"confidence must lie in [0, 1], got {self.confidence!r}.")
+        if not isinstance(self.note, str):
+            raise ValueError(f"note must be a string, got {type(self.note).__name__}.")
+
+    @property
+    def argument(self) -> int | None:
+        """The cell or answer index, whichever the verb takes."""
+        return self.cell if self.cell is not None else self.answer
+
+    def __str__(self) -> str:
+        return self.verb if self.argument is None else f"{self.verb} {self.argument}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data, defaults left out."""
+        data = {"verb": self.verb, "cell": self.cell, "answer": self.answer}
+        data |= {"note": self.note or None}
+        data |= {"confidence": self.confidence if self.confidence != 1.0 else None}
+        return {key: value for key, value in data.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Action:
+        """Read what `to_json` wrote."""
+        return cls(**data)
+
+
+def _width(verb: str, num_cells: int) -> int:
+    return {"cell": num_cells, "answer": MAX_CHOICES, None: 1}[ACTIONS[verb].argument]
+
+
+def num_actions(num_cells: int) -> int:
+    """Size of the action space: ``6 * n + 2 + 8`` for n cells per view."""
+    return sum(_width(verb, num_cells) for verb in ACTIONS)
+
+
+def codes(verb: str, num_cells: int) -> slice:
+    """The codes of one verb in the flat action space."""
+    start = 0
+    for name in ACTIONS:
+        width = _width(name, num_cells)
+        if name == verb:
+            return slice(start, start + width)
+        start += width
+    raise ValueError(one_of("action", verb, ACTIONS))
+
+
+def encode(action: Action, num_cells: int) -> int:
+    """Return the code of an action; note and confidence have no code.
+
+    Raises:
+        ValueError: If the cell or answer index is too large for the space.
+    """
+    span = codes(action.verb, num_cells)
+    index = action.argument or 0
+    if index >= span.stop - span.start:
+        raise ValueError(
+            f"{action} is outside the action space: indices of {action.verb} go from 0 to "
+            f"{span.stop - span.start - 1}."
+        )
+    return span.start + int(index)
+
+
+def decode(code: int, num_cells: int) -> Action:
+    """Return the action of a code.
+
+    Raises:
+        ValueError: If the code is not in ``[0, num_actions)`` or no whole number.
+    """
+    total = num_actions(num_cells)
+    if int(code) != code or not 0 <= code < total:
+        raise ValueError(f"action {code!r} is outside the space; codes go from 0 to {total - 1}.")
+    for verb, kind in ACTIONS.items():
+        span = codes(verb, num_cells)
+        if span.start <= code < span.stop:
+            index = int(code) - span.start
+            return Action(verb, **({kind.argument: index} if kind.argument else {}))
+    raise AssertionError("the table covers every code")
+
+
+def describe(mask: Any, num_cells: int) -> str:
+    """Say which actions a mask allows, for people and models: ``EXPAND 0-63, FINISHED``."""
+    parts = []
+    for verb, kind in ACTIONS.items():
+        span = codes(verb, num_cells)
+        legal = [i for i in range(span.stop - span.start) if mask[span.start + i]]
+        if legal:
+            parts.append(f"{verb} {_ranges(legal)}" if kind.argument else verb)
+    return ", ".join(parts)
+
+
+def _ranges(indices: list[int]) -> str:
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def tool_schema(verb: str, num_cells: int, num_options: int = MAX_CHOICES) -> dict[str, Any]:
+    """Return one action as a JSON-schema function, as chat models take tools.
+
+    ADD_TO_SCRATCHPAD takes a note and a confidence too; FINISHED a text (the answer to an open
+    question).
+    """
+    kind = ACTIONS[one_of("action", verb, ACTIONS)]
+    properties: dict[str, Any] = {}
+    if kind.argument:
+        limit = num_cells if kind.argument == "cell" else num_options
+        meaning = "Cell of the picture" if kind.argument == "cell" else "Option"
+        properties[kind.argument] = {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": limit - 1,
+            "description": f"{meaning}, counted from 0" + (", row by row." * (limit == num_cells)),
+        }
+    if verb in ("ADD_TO_SCRATCHPAD", "FINISHED"):
+        meaning = "What it shows." if kind.argument else "Answer to an open question."
+        properties["note"] = {"type": "string", "description": meaning}
+    if verb == "ADD_TO_SCRATCHPAD":
+        properties["confidence"] = {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "0.5 tangential, 0.7 relevant, 0.8 direct, 1.0 definitive.",
+        }
+    return {
+        "type": "function",
+        "function": {
+            "name": verb.lower(),
+            "description": kind.help,
+            "parameters": {
+                "type": "object",
+                "properties": properties,
+                "required": [kind.argument] if kind.argument else [],
+                "additionalProperties": False,
+            },
+        },
+    }
+
+
+def from_tool_call(name: str, arguments: dict[str, Any]) -> Action:
+    """Read a model's tool call; every key and value is checked, since a reply is untrusted.
+
+    Raises:
+        ValueError: In a sentence that can be shown to the model.
+    """
+    verb = one_of("action", str(name).upper(), ACTIONS)
+    allowed = {ACTIONS[verb].argument, "note", "confidence"} - {None}
+    if not isinstance(arguments, dict) or set(arguments) - allowed:
+        raise ValueError(f"{verb} takes {', '.join(sorted(allowed))}, got {arguments!r}.")
+    values = dict(arguments)
+    for key in {"cell", "answer"} & set(values):
+        values[key] = _whole(key, values[key])
+    confidence = values.get("confidence", 1.0)
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+        raise ValueError(f"confidence must be a number in [0, 1], got {confidence!r}.")
+    if not math.isfinite(confidence):
+        raise ValueError(f"confidence must be a number in [0, 1], got {confidence!r}.")
+    return Action(verb, **values)
+
+
+def _whole(key: str, value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{key} must be a whole number, got {value!r}.")
+    return value

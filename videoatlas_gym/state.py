@@ -1,0 +1,273 @@
+"""The agent's place and memory as one immutable value, and what its current view holds.
+
+Knows no pixels, no question and no reward, nor what an action does (that is `atlas`). A state can be
+compared, stored as JSON, forked and merged without a video at hand (VideoAtlas, section 3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videoatlas_gym.actions import MAX_CHOICES
+from videoatlas_gym.errors import IllegalAction, one_of
+from videoatlas_gym.memory import DeadZones, Evidence, Scratchpad
+from videoatlas_gym.span import Cell, GridGeometry, Span, split
+
+VISITED, QUEUED, EVIDENCE, DEAD = 1, 2, 4, 8
+"""Bits of `AtlasState.cell_status`."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is allowed in an episode; part of the state: masks are a function of the state alone."""
+
+    max_depth: int = 0
+    """Deepest view, root = 0: bounds the time resolution of every view, scans included."""
+    traversal: str = "dfs"
+    """dfs: expand and backtrack. bfs: mark promising cells, open them first in, first out."""
+    num_options: int = 0
+    """Answer options of the task; 0 for tasks without options."""
+    min_expand_seconds: float = 1.0
+    """Cells shorter than this are not opened; 0 allows down to one frame."""
+    investigate_seconds: float = 30.0
+    """Length of the neighbourhood that a scan shows, in seconds."""
+    min_confidence: float = 0.7
+    """Evidence below this is rejected, with a reason."""
+    dead_zones: str = "on_leave"
+    """on_leave: a region left without evidence is ruled out. never: nothing is."""
+    finish_requires_evidence: bool = False
+    """Mask FINISHED and ANSWER until something was kept, unless nothing else is legal."""
+
+    def __post_init__(self) -> None:
+        one_of("traversal", self.traversal, ("bfs", "dfs"))
+        one_of("dead_zones", self.dead_zones, ("never", "on_leave"))
+        if self.max_depth < 0:
+            raise ValueError(f"max_depth must be 0 or more, got {self.max_depth}.")
+        if not 0 <= self.num_options <= MAX_CHOICES:
+            raise ValueError(
+                f"a task has at most {MAX_CHOICES} options, got {self.num_options}. "
+                "Ask it as an open question, or drop options."
+            )
+        for name in ("min_expand_seconds", "min_confidence"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        if not self.investigate_seconds > 0:
+            raise ValueError(
+                f"investigate_seconds must be positive, got {self.investigate_seconds}."
+            )
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Investigate's view: the seconds right before or after a cell of the current grid."""
+
+    anchor: int
+    """The investigated cell's index in the current grid."""
+    side: str
+    """before or after."""
+    span: Span
+    """The neighbourhood, clipped to the video."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The displayed cells as arrays of shape (n,), all in seconds."""
+
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    moments: NDArray[np.float64]
+    """The moment whose frame stands for each cell: its midpoint."""
+
+
+@dataclass(frozen=True)
+class AtlasState:
+    """The agent's place and memory. A finished state is absorbing."""
+
+    geometry: GridGeometry
+    rules: Rules = field(default_factory=Rules)
+    region: Cell = Cell()
+    """Root of the part that may be explored; below the video's root in forks."""
+    is_fork: bool = False
+    """Forks look ahead: they cannot answer."""
+    current: Cell = Cell()
+    """The cell whose grid the agent is in."""
+    scan: Scan | None = None
+    zoomed: int | None = None
+    """The zoomed cell's index in the base view (scan if there is one, else grid)."""
+    scratchpad: Scratchpad = Scratchpad()
+    dead_zones: DeadZones = DeadZones()
+    queue: tuple[Cell, ...] = ()
+    """Cells marked promising, first in first out (bfs)."""
+    visited: frozenset[Cell] = frozenset()
+    """Cells whose grids were opened."""
+    steps: int = 0
+    done: bool = False
+    answer: int | None = None
+    """The chosen option, once there is one."""
+    answer_text: str = ""
+    """The answer to an open question, once there is one; empty means abstention."""
+    notice: str = ""
+    """Why the last action had no effect; empty when it had one."""
+
+    def __post_init__(self) -> None:
+        for cell in (self.region, self.current):
+            self.geometry.check(cell)
+        if not self.current.is_within(self.region):
+            raise ValueError(f"cell {self.current} lies outside the region {self.region}.")
+        object.__setattr__(self, "visited", self.visited | {self.current})
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of one view, K * K."""
+        return self.geometry.num_cells
+
+    @property
+    def view_kind(self) -> str:
+        """What is displayed: zoom, scan or grid."""
+        return "zoom" if self.zoomed is not None else "scan" if self.scan else "grid"
+
+    @cached_property
+    def span(self) -> Span:
+        """The span of the base view (the whole grid or scan)."""
+        return self.scan.span if self.scan else self.geometry.span(self.current)
+
+    @cached_property
+    def view(self) -> View:
+        """The cells of the base view."""
+        if not self.scan:
+            edges = self.geometry.edges(self.current)
+            return View(edges[:-1], edges[1:], self.geometry.midpoints(self.current))
+        edges = split(self.scan.span, self.num_cells)
+        return View(edges[:-1], edges[1:], (edges[:-1] + edges[1:]) / 2)
+
+    def cell_span(self, index: int) -> Span:
+        """The span of one displayed cell."""
+        return Span(float(self.view.starts[index]), float(self.view.ends[index]))
+
+    @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Which displayed cells are dead: all ruled out; in a scan, those showing a dead moment."""
+        if self.scan:
+            return self.dead_zones.hold(self.view.moments)
+        return self.dead_zones.cover(self.view.starts, self.view.ends)
+
+    @cached_property
+    def fits_deeper(self) -> NDArray[np.bool_]:
+        """Which displayed cells are long enough to open, whatever the depth budget, shape (n,)."""
+        shortest = max(self.rules.min_expand_seconds, self.geometry.frame_seconds)
+        return (self.view.ends - self.view.starts >= shortest) & (self.scan is None)
+
+    @cached_property
+    def expandable(self) -> NDArray[np.bool_]:
+        """Which displayed cells may be opened; knows nothing of the traversal."""
+        in_budget = self.current.depth + 1 <= self.rules.max_depth
+        return self.fits_deeper & in_budget & ~self.dead
+
+    def is_expandable(self, cell: Cell) -> bool:
+        """Whether a cell anywhere in the video may be opened."""
+        self.geometry.check(cell)
+        span = self.geometry.span(cell)
+        shortest = max(self.rules.min_expand_seconds, self.geometry.frame_seconds)
+        is_dead = any(zone.covers(span) for zone in self.dead_zones.spans)
+        deep_enough = cell.depth <= self.rules.max_depth
+        return deep_enough and span.duration_seconds >= shortest and not is_dead
+
+    @cached_property
+    def cell_status(self) -> NDArray[np.int8]:
+        """Bits per displayed cell: 1 visited, 2 queued, 4 holds evidence, 8 dead; int8 (n,)."""
+        status = np.where(self.dead, DEAD, 0).astype(np.int8)
+        for find in self.scratchpad.finds:
+            status[(self.view.starts <= find.seconds) & (find.seconds < self.view.ends)] |= EVIDENCE
+        if not self.scan:
+            for bit, cells in ((VISITED, self.visited), (QUEUED, self.queue)):
+                inside = [c.path[-1] for c in cells if c.path and c.path[:-1] == self.current.path]
+                status[inside] |= bit
+        return status
+
+    def merge(self, *others: AtlasState) -> AtlasState:
+        """Join the memories of other states into this one, which keeps its own place.
+
+        Commutative and associative in what is remembered: evidence is united, dead zones are united
+        less all evidence, visited cells are united.
+        """
+        if any(other.geometry != self.geometry for other in others):
+            raise ValueError("states of different videos or grids cannot be merged.")
+        pad = self.scratchpad.union(*(other.scratchpad for other in others))
+        zones = self.dead_zones.add(*(zone for other in others for zone in other.dead_zones.spans))
+        visited = self.visited.union(*(other.visited for other in others))
+        zones = zones.subtract(find.span for find in pad.finds)
+        return replace(self, scratchpad=pad, dead_zones=zones, visited=visited).without_dead_queue()
+
+    def without_dead_queue(self) -> AtlasState:
+        """Return the state with the dead cells taken off its queue."""
+        zones, span = self.dead_zones.spans, self.geometry.span
+        alive = tuple(c for c in self.queue if not any(zone.covers(span(c)) for zone in zones))
+        return self if alive == self.queue else replace(self, queue=alive)
+
+    def fork(self, cell: Cell | None = None) -> AtlasState:
+        """Return the state of a fork: at the same place, or at the start of a subtree.
+
+        A fork of a cell starts with an empty scratchpad and queue and inherits the dead zones.
+
+        Raises:
+            IllegalAction: If the cell may not be opened.
+        """
+        if cell is None:
+            return replace(self, is_fork=True)
+        if not cell.is_within(self.region) or not self.is_expandable(cell):
+            raise IllegalAction(
+                f"cannot fork at cell {cell}: it must lie in the region {self.region}, be at most "
+                f"{self.rules.max_depth} deep, long enough to open and not dead."
+            )
+        return AtlasState(
+            self.geometry,
+            self.rules,
+            region=cell,
+            is_fork=True,
+            current=cell,
+            dead_zones=self.dead_zones,
+            steps=self.steps,
+        )
+
+    def to_json(self) -> dict:
+        """Return plain JSON data from which `from_json` makes an equal state."""
+        return {
+            "geometry": asdict(self.geometry),
+            "rules": asdict(self.rules),
+            "region": list(self.region.path),
+            "is_fork": self.is_fork,
+            "current": list(self.current.path),
+            "scan": self.scan and asdict(self.scan),
+            "zoomed": self.zoomed,
+            "scratchpad": [find.to_json() for find in self.scratchpad.finds],
+            "dead_zones": [[z.start_seconds, z.end_seconds] for z in self.dead_zones.spans],
+            "queue": [list(cell.path) for cell in self.queue],
+            "visited": [list(cell.path) for cell in sorted(self.visited)],
+            "steps": self.steps,
+            "done": self.done,
+            "answer": self.answer,
+            "answer_text": self.answer_text,
+            "notice": self.notice,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict) -> AtlasState:
+        """Read what `to_json` wrote."""
+        scan = data["scan"]
+        plain = ("is_fork", "zoomed", "steps", "done", "answer", "answer_text", "notice")
+        return cls(
+            GridGeometry(**data["geometry"]),
+            Rules(**data["rules"]),
+            region=Cell(tuple(data["region"])),
+            current=Cell(tuple(data["current"])),
+            scan=Scan(scan["anchor"], scan["side"], Span(**scan["span"])) if scan else None,
+            scratchpad=Scratchpad(tuple(map(Evidence.from_json, data["scratchpad"]))),
+            dead_zones=DeadZones(tuple(Span(*zone) for zone in data["dead_zones"])),
+            queue=tuple(Cell(tuple(path)) for path in data["queue"]),
+            visited=frozenset(Cell(tuple(path)) for path in data["visited"]),
+            **{name: data[name] for name in plain},
+        )
