@@ -1,7 +1,7 @@
 """The actions an agent has: one table, read by masks, encoders, docs and tool schemas alike.
 
 Knows names and integer codes, not legality or effects (those are in `atlas`). Codes are laid out
-verb by verb: a verb with a cell argument owns K * K consecutive codes, the others one, ANSWER eight.
+verb by verb: one with a cell argument owns K * K consecutive codes, ANSWER eight, the others one.
 """
 
 from __future__ import annotations

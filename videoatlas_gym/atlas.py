@@ -1,7 +1,7 @@
 """The rules of the world: which actions are legal in a state, and what each of them does.
 
-`action_mask(state)` says what is legal and `apply(state, action)` returns the next state. Both rest on
-the same mask, so what `apply` accepts is what the mask shows. Costs no decoding, knows no question.
+`action_mask(state)` says what is legal, `apply(state, action)` returns the next state. Both rest on
+one mask, so what `apply` accepts is what the mask shows. Knows no pixels and no question.
 """
 
 from __future__ import annotations
@@ -130,18 +130,19 @@ def _expand(state: AtlasState, action: Action) -> AtlasState:
 
 
 def _enter(state: AtlasState, cell: Cell) -> AtlasState:
-    return replace(state, current=cell, scan=None, zoomed=None, visited=state.visited | {cell})
+    opened = replace(state, current=cell, scan=None, zoomed=None, looks=state.looks + 1)
+    return replace(opened, visited=state.visited | {cell})
 
 
 def _zoom(state: AtlasState, action: Action) -> AtlasState:
-    return replace(state, zoomed=action.cell)
+    return replace(state, zoomed=action.cell, looks=state.looks + 1)
 
 
 def _investigate(state: AtlasState, action: Action) -> AtlasState:
     side = "before" if action.verb == "INVESTIGATE_BEFORE" else "after"
     starts, ends = _neighbourhoods(state, side)
     span = Span(float(starts[action.cell]), float(ends[action.cell]))
-    return replace(state, scan=Scan(action.cell, side, span))
+    return replace(state, scan=Scan(action.cell, side, span), looks=state.looks + 1)
 
 
 def _neighbourhoods(

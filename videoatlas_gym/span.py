@@ -1,7 +1,7 @@
 """Where things are in time: spans in seconds, cells as addresses, and the grid that joins them.
 
 Pure arithmetic; knows no video, no pixels and no question. A cell is the path of cell indices from
-the root; its span is computed from the integer path by one exact division, so cells tile their parent
+the root; its span comes from the integer path by one exact division, so cells tile their parent
 exactly, and neighbouring or nested cells share their boundaries to the last bit.
 """
 

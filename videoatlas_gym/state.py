@@ -1,7 +1,7 @@
 """The agent's place and memory as one immutable value, and what its current view holds.
 
-Knows no pixels, no question and no reward, nor what an action does (that is `atlas`). A state can be
-compared, stored as JSON, forked and merged without a video at hand (VideoAtlas, section 3.1).
+Knows no pixels, no question and no reward, nor what an action does (that is `atlas`). A state can
+be compared, stored as JSON, forked and merged without a video (VideoAtlas, section 3.1).
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ class AtlasState:
     visited: frozenset[Cell] = frozenset()
     """Cells whose grids were opened."""
     steps: int = 0
+    looks: int = 0
+    """Views opened beyond the first: grids, zooms and scans."""
     done: bool = False
     answer: int | None = None
     """The chosen option, once there is one."""
@@ -231,6 +233,7 @@ class AtlasState:
             current=cell,
             dead_zones=self.dead_zones,
             steps=self.steps,
+            looks=self.looks,
         )
 
     def to_json(self) -> dict:
@@ -248,6 +251,7 @@ class AtlasState:
             "queue": [list(cell.path) for cell in self.queue],
             "visited": [list(cell.path) for cell in sorted(self.visited)],
             "steps": self.steps,
+            "looks": self.looks,
             "done": self.done,
             "answer": self.answer,
             "answer_text": self.answer_text,
@@ -258,7 +262,7 @@ class AtlasState:
     def from_json(cls, data: dict) -> AtlasState:
         """Read what `to_json` wrote."""
         scan = data["scan"]
-        plain = ("is_fork", "zoomed", "steps", "done", "answer", "answer_text", "notice")
+        plain = ("is_fork", "zoomed", "steps", "looks", "done", "answer", "answer_text", "notice")
         return cls(
             GridGeometry(**data["geometry"]),
             Rules(**data["rules"]),

@@ -1,0 +1,1 @@
+"""Policies: they turn observations into actions. Training and evaluation both build on them."""

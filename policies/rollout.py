@@ -1,0 +1,137 @@
+"""The one episode loop: plays a policy in an environment and says what came out.
+
+Training, evaluation and demonstrations all use it; it alone books what policies spend and decides what
+they get to see.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+
+from policies.base import HIDDEN_INFO, Decision, Info, Policy, World
+from videoatlas_gym.actions import Action, decode
+from videoatlas_gym.memory import DeadZones
+from videoatlas_gym.state import AtlasState
+from videoatlas_gym.trajectory import Trajectory
+from videoatlas_gym.usage import Usage
+from videoatlas_gym.video import VideoError
+
+
+@dataclass
+class Episode:
+    """What came out of one episode. `score` is None where infrastructure failed."""
+
+    task_id: str = ""
+    kind: str = ""
+    group: str = ""
+    score: float | None = None
+    answer: int | str | None = None
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    total_reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    budget_exceeded: str = ""
+    """Name of the budget that ended the episode, or "max_steps"."""
+    infra_error: str = ""
+    """Why the episode does not count: decoding failed, a model was down."""
+    actions: dict[str, int] = field(default_factory=dict)
+    """How often each verb was taken."""
+    num_illegal: int = 0
+    deepest: int = 0
+    """Depth of the deepest grid opened, root = 0."""
+    resolution_seconds: float = 0.0
+    """Cell length of that grid."""
+    coverage_explored: float = 0.0
+    """Share of the video inside opened cells below the root."""
+    coverage_dead: float = 0.0
+    frames_decoded: int = 0
+    """Decoder work during the episode: telemetry, depends on what caches held."""
+    seconds: float = 0.0
+    trajectory: Trajectory | None = None
+
+
+def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int = 0) -> Episode:
+    """Play one episode.
+
+    Args:
+        env: An environment made by `gymnasium.make`, wrapped or not.
+        policy: The policy to play.
+        seed: Seeds the environment and the policy.
+        task: Index of the task in the environment's set.
+
+    Returns:
+        The outcome. A video that cannot be opened or decoded gives `infra_error`, never a score.
+    """
+    started, base = time.perf_counter(), env.unwrapped
+    trajectory = Trajectory(task, seed)
+    episode = Episode(trajectory=trajectory)
+    try:
+        observation, info = env.reset(seed=seed, options={"task": task})
+    except VideoError as error:
+        episode.infra_error = f"{type(error).__name__}: {error}"
+        episode.truncated = True
+        return episode
+    decoded = base.source.frames_decoded
+    policy.bind(
+        World(env, trajectory),
+        seed=0 if seed is None else seed,
+        task=base.task if policy.is_privileged else None,
+    )
+    policy.reset(observation, info)
+    counts: Counter[str] = Counter()
+    while not (episode.terminated or episode.truncated):
+        decision = policy.act(observation, _visible(info))
+        base.ledger.record(decision.usage)
+        named = _named(decision, base.num_cells)
+        observation, reward, episode.terminated, episode.truncated, info = env.step(decision.action)
+        was_taken = "infra_error" not in info and "budget_exceeded" not in info
+        if was_taken:
+            trajectory.add_action(named, is_legal=info["is_legal"], text=decision.text)
+            counts[named.verb] += 1
+            episode.num_illegal += not info["is_legal"]
+        episode.total_reward += reward
+    _conclude(episode, env, info, counts)
+    episode.frames_decoded = base.source.frames_decoded - decoded
+    episode.seconds = time.perf_counter() - started
+    return episode
+
+
+def _visible(info: Info) -> Info:
+    return {key: value for key, value in info.items() if key not in HIDDEN_INFO}
+
+
+def _named(decision: Decision, num_cells: int) -> Action:
+    action = decision.action
+    return action if isinstance(action, Action) else decode(action, num_cells)
+
+
+def _conclude(episode: Episode, env: gym.Env, info: Info, counts: Counter[str]) -> None:
+    base, state = env.unwrapped, env.unwrapped.state
+    episode.task_id, episode.kind = base.task.task_id, base.task.kind
+    episode.group = base.task.group
+    episode.usage = base.ledger.usage
+    episode.infra_error = info.get("infra_error", "")
+    episode.budget_exceeded = info.get("budget_exceeded", "")
+    if episode.truncated and not episode.infra_error and not episode.budget_exceeded:
+        episode.budget_exceeded = "max_steps"
+    if not episode.infra_error:
+        episode.score = info["score"]
+        episode.answer, episode.evidence = info["answer"], info["evidence"]
+    episode.actions = dict(counts)
+    _measure(episode, state)
+
+
+def _measure(episode: Episode, state: AtlasState) -> None:
+    geometry = state.geometry
+    opened = [geometry.span(cell) for cell in state.visited if cell.depth > 0]
+    duration = geometry.duration_seconds
+    episode.deepest = max(cell.depth for cell in state.visited)
+    episode.resolution_seconds = geometry.resolution_seconds(episode.deepest)
+    episode.coverage_explored = DeadZones().add(*opened).duration_seconds / duration
+    episode.coverage_dead = state.dead_zones.duration_seconds / duration

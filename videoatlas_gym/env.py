@@ -1,0 +1,451 @@
+"""VideoAtlasEnv: joins a world (video, grid, state) and a task into a Gymnasium environment.
+
+Glue only: legality and effects are in `atlas`, right and wrong in `tasks`, pixels in `viewer`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from videoatlas_gym import atlas, render
+from videoatlas_gym.actions import Action, decode, encode, num_actions
+from videoatlas_gym.errors import IllegalAction, one_of
+from videoatlas_gym.observation import MAX_PATH, observation_space
+from videoatlas_gym.rewards import Transition, given_answer, reward_terms, reward_weights
+from videoatlas_gym.span import Cell, GridGeometry
+from videoatlas_gym.state import AtlasState, Rules
+from videoatlas_gym.subtitles import Subtitles
+from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, make_task_set
+from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
+from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource
+from videoatlas_gym.viewer import Question, Viewer
+
+Observation = dict[str, NDArray]
+Info = dict[str, Any]
+
+
+class VideoAtlasEnv(gym.Env[Observation, int]):
+    """MANUAL."""
+
+    metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 2}
+
+    def __init__(
+        self,
+        video: str | VideoSource | None = None,
+        question: str | None = None,
+        options: Sequence[str] | None = None,
+        answer: int | str | None = None,
+        spans: Sequence[tuple[float, float]] | None = None,
+        *,
+        tasks: TaskSet | Task | None = None,
+        subtitles: Any = None,
+        grid_size: int = 8,
+        tile_size: tuple[int, int] = (160, 90),
+        max_depth: int | Literal["auto"] = "auto",
+        traversal: Literal["dfs", "bfs"] = "dfs",
+        max_steps: int | None = None,
+        budget: Budget | Mapping[str, float] | None = None,
+        reward: str | Mapping[str, float] = "sparse",
+        gamma: float = 0.99,
+        labels: bool = False,
+        strip: bool = False,
+        first_view_cells: int | tuple[int, int] | None = None,
+        min_expand_seconds: float = 1.0,
+        investigate_seconds: float = 30.0,
+        min_confidence: float = 0.7,
+        dead_zones: Literal["on_leave", "never"] = "on_leave",
+        finish_requires_evidence: bool = False,
+        cache: TileCache | None = None,
+        render_mode: str | None = None,
+    ):
+        self._tasks: TaskSet | None = make_task_set(
+            video, question, options, answer, spans, tasks=tasks, subtitles=subtitles
+        )
+        _check_grid_size(grid_size)
+        self._grid_size, self._tile_size = int(grid_size), _checked_tile_size(tile_size)
+        self._max_depth = _checked_depth(max_depth)
+        self._max_steps_asked = _checked_steps(max_steps)
+        self._rules = Rules(
+            traversal=traversal,
+            min_expand_seconds=min_expand_seconds,
+            investigate_seconds=investigate_seconds,
+            min_confidence=min_confidence,
+            dead_zones=dead_zones,
+            finish_requires_evidence=finish_requires_evidence,
+        )
+        self._budget = Budget.of(budget)
+        self._weights, self._gamma = reward_weights(reward), _checked_gamma(gamma)
+        self._labels, self._strip, self._cache = bool(labels), bool(strip), cache
+        self._first_view_cells = _checked_first_view(first_view_cells, grid_size**2)
+        if render_mode is not None:
+            one_of("render_mode", render_mode, self.metadata["render_modes"])
+        self.render_mode = render_mode
+        self.observation_space = observation_space(
+            self._grid_size, self._tile_size, self._tasks.has_goal
+        )
+        self.action_space = spaces.Discrete(num_actions(grid_size**2))
+        self.lens: Callable[[VideoSource, Subtitles], tuple[VideoSource, Subtitles]] | None = None
+        self._task: Task | None = None
+        self._viewer: Viewer | None = None
+        self._start: AtlasState | None = None
+        self._state: AtlasState | None = None
+        self._max_steps: int | None = None
+        self._ledger = Ledger(self._budget)
+        self._last: tuple[Observation, Info] | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin an episode; a fork returns to where it began.
+
+        Args:
+            seed: Seeds the choice of tasks and of the cells shown first.
+            options: ``{"task": index}`` chooses a task of the set; otherwise one is drawn.
+
+        Raises:
+            VideoError: If the video cannot be opened or its first view cannot be decoded.
+            ValueError: If the option or the task's index is unknown.
+        """
+        super().reset(seed=seed)
+        if not self.is_fork:
+            self._begin(options or {})
+        self._state = self._start
+        self._last = self._viewer.look(self._start, self._ledger, self._max_steps)
+        return self._last
+
+    def _begin(self, options: dict[str, Any]) -> None:
+        self._task = task = self._tasks[self._chosen_index(options)]
+        self._ledger = Ledger(self._budget)
+        source, subtitles = task.source, task.subtitles
+        if self.lens is not None:
+            source, subtitles = self.lens(source, subtitles)
+        source = CachedSource(source, self._cache)
+        geometry = GridGeometry(source.duration_seconds, self._grid_size, source.frame_seconds)
+        depth = self._max_depth
+        if depth is None:
+            depth = min(geometry.auto_depth(self._rules.min_expand_seconds), MAX_PATH)
+        rules = replace(self._rules, max_depth=depth, num_options=len(task.options))
+        self._start = AtlasState(geometry, rules)
+        self._max_steps = self._max_steps_asked or 16 * (depth + 1)
+        self._viewer = Viewer(
+            source,
+            Question(task.query, task.options, subtitles, task.goal),
+            self._grid_size,
+            self._tile_size,
+            self._labels,
+            self._strip,
+            self._draw_hidden(),
+        )
+
+    def _chosen_index(self, options: dict[str, Any]) -> int:
+        if unknown := set(options) - {"task"}:
+            raise ValueError(f"unknown reset option {sorted(unknown)}; known: 'task' (an index).")
+        count = len(self._tasks)
+        index = options.get("task")
+        if index is None:
+            return int(self.np_random.integers(count)) if count > 1 else 0
+        if isinstance(index, bool) or int(index) != index or not 0 <= index < count:
+            raise ValueError(f"task {index!r} is not in the set; indices go from 0 to {count - 1}.")
+        return int(index)
+
+    def _draw_hidden(self) -> NDArray[np.bool_] | None:
+        if self._first_view_cells is None:
+            return None
+        low, high = self._first_view_cells
+        shown = int(self.np_random.integers(low, high + 1))
+        hidden = np.ones(self._grid_size**2, bool)
+        hidden[self.np_random.permutation(len(hidden))[:shown]] = False
+        return hidden
+
+    def step(self, action: int | Action) -> tuple[Observation, float, bool, bool, Info]:
+        """Take an action: a code of the action space, or an `Action` with note and confidence.
+
+        Raises:
+            ValueError: If the action lies outside the action space.
+            gymnasium.error.ResetNeeded: If the episode has not begun.
+        """
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before step().")
+        action = self._as_action(action)
+        return self._take(action, *_advance(self._state, action))
+
+    def refuse(self, reason: str) -> tuple[Observation, float, bool, bool, Info]:
+        """Count a step without effect for a request that names no action at all.
+
+        As for a masked action, `info["last_error"]` carries the reason and the reward term
+        `illegal_action` is paid. Wrappers that read a model's replies call it.
+        """
+        nothing = Action("BACKTRACK")
+        return self._take(nothing, replace(self.state, steps=self.state.steps + 1, notice=reason), False)
+
+    def _take(
+        self, action: Action, after: AtlasState, is_legal: bool
+    ) -> tuple[Observation, float, bool, bool, Info]:
+        before, frames = self._state, self._ledger.usage.frames
+        try:
+            self._ledger.spend(Usage(steps=1))
+            observation, info = self._viewer.look(after, self._ledger, self._max_steps)
+        except (BudgetExceeded, VideoError) as error:
+            return self._stopped(error)
+        self._state = after
+        out_of_steps = self._max_steps is not None and after.steps >= self._max_steps
+        truncated = out_of_steps and not after.done
+        info["is_legal"] = is_legal
+        reward = 0.0
+        if not self.is_fork:
+            transition = Transition(
+                before,
+                action,
+                after,
+                self._task,
+                is_legal=is_legal,
+                terminated=after.done and not before.done,
+                new_frames=self._ledger.usage.frames - frames,
+                gamma=self._gamma,
+            )
+            info["reward_terms"] = reward_terms(transition, self._weights)
+            reward = float(sum(info["reward_terms"].values()))
+            if after.done or truncated:
+                info |= self._outcome()
+        self._last = (observation, info)
+        return observation, reward, after.done, truncated, info
+
+    def _as_action(self, action: int | Action) -> Action:
+        if not isinstance(action, Action):
+            return decode(action, self._grid_size**2)
+        encode(action, self._grid_size**2)
+        return action
+
+    def _stopped(
+        self, error: BudgetExceeded | VideoError
+    ) -> tuple[Observation, float, bool, bool, Info]:
+        """End an episode that cannot go on, with the last good observation and reward 0."""
+        observation, last = self._last
+        info = {**last, "usage": self._ledger.usage.to_json(), "last_error": str(error)}
+        if isinstance(error, VideoError):
+            info["infra_error"] = f"{type(error).__name__}: {error}"
+        else:
+            info["budget_exceeded"] = error.name
+            if not self.is_fork:
+                info |= self._outcome()
+        return observation, 0.0, False, True, info
+
+    def _outcome(self) -> Info:
+        state = self._state
+        answer = given_answer(state)
+        try:
+            evidence = self._viewer.evidence(state.scratchpad.items)
+        except VideoError:
+            evidence = [item.to_json() for item in state.scratchpad.items]
+        return {"answer": answer, "score": self._task.score(answer, state), "evidence": evidence}
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return what is legal now as bools, shape (n_actions,); sb3-contrib calls it."""
+        return atlas.action_mask(self.state).astype(bool)
+
+    @property
+    def state(self) -> AtlasState:
+        """The current state, an immutable value."""
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() first: there is no state yet.")
+        return self._state
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of one view, K * K."""
+        return self._grid_size**2
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether this environment looks ahead for another: no answer, no reward, no truth."""
+        return self._start is not None and self._start.is_fork
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account of this episode, shared with its forks."""
+        return self._ledger
+
+    @property
+    def source(self) -> VideoSource:
+        """The video of this episode, through its cache."""
+        if self._viewer is None:
+            raise gym.error.ResetNeeded("call reset() first: there is no video yet.")
+        return self._viewer.source
+
+    @property
+    def task(self) -> Task:
+        """The episode's task with its truth, for trainers and privileged policies."""
+        if self._task is None:
+            raise gym.error.ResetNeeded("there is no task: call reset() first; forks have none.")
+        return self._task
+
+    @property
+    def tasks(self) -> TaskSet:
+        """The set that `reset` draws tasks from."""
+        if self._tasks is None:
+            raise AttributeError("a fork has no tasks.")
+        return self._tasks
+
+    def set_state(self, state: AtlasState) -> tuple[Observation, Info]:
+        """Put a state of the same video and rules; return what is seen there.
+
+        Raises:
+            ValueError: If the state belongs to another video, grid or set of rules.
+        """
+        mine = self.state
+        if (state.geometry, state.rules, state.is_fork) != (
+            mine.geometry,
+            mine.rules,
+            mine.is_fork,
+        ):
+            raise ValueError(
+                "the state belongs to another video, grid, set of rules or kind of environment; "
+                "take it from this environment or one made alike."
+            )
+        seen = self._viewer.look(state, self._ledger, self._max_steps)
+        self._state, self._last = state, seen
+        return seen
+
+    def observe(self) -> tuple[Observation, Info]:
+        """Return observation and info of the current state again, without a step."""
+        return self._viewer.look(self.state, self._ledger, self._max_steps)
+
+    def fork(self, cell: Cell | None = None) -> VideoAtlasEnv:
+        """Return an environment that looks ahead from here, or on a subtree, without the truth.
+
+        It shares source, cache and ledger with this one. ANSWER is masked, rewards are 0.0, `info`
+        has no score. Call its `reset` first; it begins (and begins again) at the fork's state.
+
+        Args:
+            cell: None for the same place with the same memory; a cell to explore its subtree with
+                an empty scratchpad and queue.
+
+        Raises:
+            IllegalAction: If the cell may not be opened.
+        """
+        return self.resume_fork(self.state.fork(cell))
+
+    def resume_fork(self, state: AtlasState) -> VideoAtlasEnv:
+        """Return a fork that begins at the state of an earlier one, as a replay needs it."""
+        if not state.is_fork:
+            raise ValueError("only a fork's state can be resumed as a fork; use set_state.")
+        twin = copy.copy(self)
+        twin._start = twin._state = state
+        twin._task = twin._tasks = twin._max_steps = twin._np_random = None
+        return twin
+
+    def merge(self, *others: VideoAtlasEnv | AtlasState) -> tuple[Observation, Info]:
+        """Take over what forks have found and ruled out; the place stays. See `AtlasState.merge`."""
+        states = [other if isinstance(other, AtlasState) else other.state for other in others]
+        return self.set_state(self.state.merge(*states))
+
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """Return a picture (uint8 (H, W, 3)) or a text of the current view, by `render_mode`."""
+        if self.render_mode is None:
+            gym.logger.warn("render() needs a render_mode: make the environment with rgb_array or ansi.")
+            return None
+        usage = self._ledger.usage.to_json()
+        if self.render_mode == "ansi":
+            return self._viewer.summary(self.state, usage)
+        labelled = replace(self._viewer, labels=True)
+        observation, _ = labelled.look(self.state, Ledger())
+        return render.page(observation["view"], observation["scratchpad"], self._headline())
+
+    def _headline(self) -> str:
+        state, clock = self.state, render.clock
+        where = f"{clock(state.span.start_seconds)} - {clock(state.span.end_seconds)}"
+        return f"{state.view_kind} {state.current}  {where}  |  {self._viewer.question.query}"
+
+    def close(self) -> None:
+        """Release the video's decoders; forks share them and leave them open."""
+        if self._viewer is not None and not self.is_fork:
+            self._viewer.source.close()
+
+
+class FrameSearchEnv(VideoAtlasEnv):
+    """`VideoAtlas/FrameSearch-v0`: find the moment of any video that a picture shows.
+
+    Every frame of every video is a possible task, so any folder of videos becomes an endless,
+    exactly labelled set without annotation. The goal picture (`observation["goal"]`) is a frame of
+    the video, degraded to a stated `hardness`; right is a single best item whose moment lies in the
+    union of all spans over which the picture stays the same (`tasks.frame_search`). Everything else
+    is as in `VideoAtlasEnv`.
+    """
+
+    def __init__(
+        self,
+        videos: str | Sequence[str | VideoSource] | VideoSource,
+        *,
+        hardness: float = 0.3,
+        task_seed: int = 0,
+        max_truth_share: float = 0.05,
+        **options: Any,
+    ):
+        tasks = FrameSearchTasks(
+            videos, hardness=hardness, seed=task_seed, max_truth_share=max_truth_share
+        )
+        super().__init__(tasks=tasks, **options)
+
+
+def _advance(before: AtlasState, action: Action) -> tuple[AtlasState, bool]:
+    """Apply an action; an illegal one is a counted step without effect, with the reason noted."""
+    try:
+        return atlas.apply(before, action), True
+    except IllegalAction as error:
+        return replace(before, steps=before.steps + 1, notice=str(error)), False
+
+
+def _check_grid_size(grid_size: int) -> None:
+    if isinstance(grid_size, bool) or int(grid_size) != grid_size or not 2 <= grid_size <= 64:
+        raise ValueError(f"grid_size must be a whole number from 2 to 64, got {grid_size!r}.")
+
+
+def _checked_tile_size(tile_size: tuple[int, int]) -> tuple[int, int]:
+    if len(tile_size) != 2 or not all(8 <= side <= 4096 for side in tile_size):
+        raise ValueError(
+            f"tile_size is (width, height), each 8 to 4096 pixels, got {tuple(tile_size)!r}."
+        )
+    return int(tile_size[0]), int(tile_size[1])
+
+
+def _checked_depth(max_depth: int | str) -> int | None:
+    if max_depth == "auto":
+        return None
+    if isinstance(max_depth, bool) or not isinstance(max_depth, int | np.integer):
+        raise ValueError(f"max_depth must be 'auto' or a whole number, got {max_depth!r}.")
+    if not 0 <= max_depth <= MAX_PATH:
+        raise ValueError(f"max_depth must be 'auto' or 0 to {MAX_PATH}, got {max_depth}.")
+    return int(max_depth)
+
+
+def _checked_steps(max_steps: int | None) -> int | None:
+    if max_steps is not None and max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1, got {max_steps}.")
+    return max_steps
+
+
+def _checked_gamma(gamma: float) -> float:
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma must lie in [0, 1], got {gamma}.")
+    return float(gamma)
+
+
+def _checked_first_view(
+    value: int | tuple[int, int] | None, num_cells: int
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    low, high = (value, value) if isinstance(value, int | np.integer) else value
+    if not 0 <= low <= high <= num_cells:
+        raise ValueError(
+            f"first_view_cells must be a number or range within 0 to {num_cells}, got {value!r}."
+        )
+    return int(low), int(high)

@@ -1,0 +1,144 @@
+"""Tasks: questions about videos with their truth and scoring, and seeded sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from videoatlas_gym.span import Span
+from videoatlas_gym.subtitles import resolve_subtitles
+from videoatlas_gym.tasks.frame_search import (
+    FrameSearchTasks,
+    degrade,
+    find_files,
+    find_sources,
+)
+from videoatlas_gym.tasks.picture_index import PictureIndex, picture_index
+from videoatlas_gym.tasks.task import (
+    EVIDENCE_LIMIT,
+    FixedTasks,
+    FrameSearch,
+    MultipleChoice,
+    OpenQuestion,
+    Task,
+    TaskSet,
+    TemporalGrounding,
+    overlap_seconds,
+    temporal_f1,
+    temporal_iou,
+)
+from videoatlas_gym.video import ConcatSource, VideoReader, VideoSource
+
+__all__ = [
+    "EVIDENCE_LIMIT",
+    "FixedTasks",
+    "FrameSearch",
+    "FrameSearchTasks",
+    "MultipleChoice",
+    "OpenQuestion",
+    "PictureIndex",
+    "Task",
+    "TaskSet",
+    "TemporalGrounding",
+    "degrade",
+    "find_files",
+    "find_sources",
+    "make_task",
+    "make_task_set",
+    "overlap_seconds",
+    "picture_index",
+    "temporal_f1",
+    "temporal_iou",
+]
+
+EXPLORE = "Explore the video."
+"""The query where none is given: nothing is asked, nothing scored."""
+
+
+def make_task(
+    video: str | VideoSource,
+    question: str | None = None,
+    options: Sequence[str] | None = None,
+    answer: int | str | None = None,
+    spans: Sequence[tuple[float, float]] | None = None,
+    *,
+    subtitles: Any = None,
+    task_id: str = "task",
+) -> Task:
+    """Return the task that the arguments describe.
+
+    With options it is multiple choice; with a text answer an open question; with spans alone
+    (seconds) temporal grounding; without a question there is nothing to score.
+
+    Args:
+        video: A file's path or a source.
+        question: What to ask.
+        options: 2 to 8 answer options; `answer` is then the right one's index or its text.
+        answer: The right option, or the text of an open question's answer.
+        spans: Where the evidence lies, pairs of seconds.
+        subtitles: None, "auto", a file's path, cues, or `Subtitles`.
+        task_id: Name of the task in records.
+
+    Raises:
+        ValueError: If the arguments do not make a task that can be scored.
+        VideoOpenError: If the video cannot be opened.
+    """
+    source = video if isinstance(video, VideoSource) else VideoReader(video)
+    path = source.path if isinstance(source, VideoReader) else None
+    if subtitles is None and isinstance(source, ConcatSource):
+        cues = source.subtitles
+    else:
+        cues = resolve_subtitles(subtitles, path)
+    truth = tuple(Span(float(start), float(end)) for start, end in spans or ())
+    common = {"task_id": task_id, "truth": truth, "subtitles": cues}
+    if question is None:
+        if options or answer is not None or truth:
+            raise ValueError("options, answer and spans belong to a question: give question=....")
+        return OpenQuestion(source, EXPLORE, **common)
+    if options is not None:
+        index = _option_index(options, answer)
+        return MultipleChoice(source, question, options=tuple(options), answer=index, **common)
+    if answer is not None:
+        return OpenQuestion(source, question, answer=str(answer), **common)
+    if truth:
+        return TemporalGrounding(source, question, **common)
+    raise ValueError(
+        "a question needs something to score it by: options and answer (multiple choice), "
+        "answer (open question) or spans (temporal grounding)."
+    )
+
+
+def _option_index(options: Sequence[str], answer: int | str | None) -> int:
+    if answer is None:
+        raise ValueError("options need an answer: the right option's index or its text.")
+    if isinstance(answer, str):
+        if answer not in options:
+            raise ValueError(f"answer {answer!r} is none of the options {list(options)!r}.")
+        return list(options).index(answer)
+    return answer
+
+
+def make_task_set(
+    video: str | VideoSource | None = None,
+    question: str | None = None,
+    options: Sequence[str] | None = None,
+    answer: int | str | None = None,
+    spans: Sequence[tuple[float, float]] | None = None,
+    *,
+    tasks: TaskSet | Task | None = None,
+    subtitles: Any = None,
+) -> TaskSet:
+    """Return a task set from a ready one, from a task, or from what `make_task` takes.
+
+    Raises:
+        ValueError: If both or neither are given.
+    """
+    described = (video, question, options, answer, spans, subtitles)
+    if tasks is not None:
+        if any(part is not None for part in described):
+            raise ValueError("give either tasks=... or a video with its question, not both.")
+        return FixedTasks(tasks) if isinstance(tasks, Task) else tasks
+    if video is None:
+        raise ValueError("give a video (a path or a source) or tasks=....")
+    task = make_task(video, question, options, answer, spans, subtitles=subtitles)
+    return FixedTasks(task)

@@ -1,0 +1,31 @@
+"""Videos as sources of exact frames: reading files, joining them, caching and writing them.
+
+`VideoReader` reads one file, `ConcatSource` joins several on one timeline, `CachedSource` keeps the
+pictures of any of them. All are a `VideoSource`. Writing lives in `videoatlas_gym.video.synthesis`.
+"""
+
+from videoatlas_gym.video.cache import CachedSource, TileCache
+from videoatlas_gym.video.concat import ConcatSource, Part
+from videoatlas_gym.video.reader import VideoReader
+from videoatlas_gym.video.source import (
+    LETTERBOX_RGB,
+    Frame,
+    FrameDecodeError,
+    VideoError,
+    VideoOpenError,
+    VideoSource,
+)
+
+__all__ = [
+    "LETTERBOX_RGB",
+    "CachedSource",
+    "ConcatSource",
+    "Frame",
+    "FrameDecodeError",
+    "Part",
+    "TileCache",
+    "VideoError",
+    "VideoOpenError",
+    "VideoReader",
+    "VideoSource",
+]

@@ -1,0 +1,199 @@
+"""What has to be known of an opened video before a moment can be looked up; found without a full scan.
+
+Headers are believed in nothing but the time base: the start is the first picture that decodes, the end
+is read from the packets at the end of the file, the length of a frame from the first packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import median
+
+from av.packet import Packet
+
+from videoatlas_gym.video._picture import (
+    MAX_SIDE_PX,
+    Orientation,
+    sane_pixel_aspect,
+    square_size,
+)
+from videoatlas_gym.video._track import REORDER_DEPTH, LostPicture, Picture, Track, is_hidden
+from videoatlas_gym.video.source import VideoOpenError
+
+_PROBED_PACKETS = 250
+_DEFAULT_RATE = Fraction(25)
+_SANE_RATES = (Fraction(1, 3600), Fraction(1000))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Time in ticks of `time_base`, sizes in pixels."""
+
+    time_base: Fraction
+    start_pts: int
+    end_pts: int
+    frame_ticks: Fraction
+    native_size: tuple[int, int]
+    coded_size: tuple[int, int]
+    pixel_aspect: Fraction
+    orientation: Orientation
+    fallback: str | None
+    """Why the file can only be decoded from its start, or None."""
+    ordinal_rate: Fraction | None
+    """Frames per second where the file stores no time stamps and ticks count frames; else None."""
+    is_reordered: bool
+    """Whether time stamps are in decoding order instead of display order."""
+
+    def prepare(self, track: Track) -> None:
+        """Make a track that was opened again behave like the one the facts were found with.
+
+        Its decoder sees the first packet before anything else: x264 puts its version there, and
+        decodes some streams (4:4:4) to garbage without it.
+        """
+        track.ordinal_rate = self.ordinal_rate
+        track.is_reordered = self.is_reordered
+        track.rewind().first_picture()
+
+
+def find_facts(track: Track) -> Facts:
+    """Look at both ends of the file: decodes one picture, reads some hundred packets.
+
+    Raises:
+        VideoOpenError: If no picture can be decoded or the picture is absurdly large.
+    """
+    _refuse_size(track.codec.width, track.codec.height)
+    run = track.rewind()
+    packets = run.peek(_PROBED_PACKETS)
+    if not packets:
+        raise VideoOpenError("its video stream is empty")
+    if any(packet.pts is None for packet in packets):
+        track.ordinal_rate = _rate(track)
+    first = run.first_picture()
+    if first is None:
+        raise VideoOpenError("no picture of its video stream can be decoded")
+    track.is_reordered = _is_reordered(track)
+    frame_ticks = _frame_ticks(track, packets, first)
+    end_pts, fallback = _end(track, first.pts, frame_ticks)
+    return _facts(track, first, end_pts, frame_ticks, fallback)
+
+
+def _facts(track, first: Picture, end_pts: int, frame_ticks: Fraction, fallback) -> Facts:
+    pixel_aspect = sane_pixel_aspect(track.stream.sample_aspect_ratio)
+    orientation = Orientation.of(first.frame)
+    coded_size = (first.frame.width, first.frame.height)
+    native_size = orientation.turned(square_size(coded_size, pixel_aspect))
+    _refuse_size(*native_size)
+    return Facts(
+        time_base=track.time_base,
+        start_pts=first.pts,
+        end_pts=end_pts,
+        frame_ticks=frame_ticks,
+        native_size=native_size,
+        coded_size=coded_size,
+        pixel_aspect=pixel_aspect,
+        orientation=orientation,
+        fallback=fallback,
+        ordinal_rate=track.ordinal_rate,
+        is_reordered=track.is_reordered,
+    )
+
+
+def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
+    """Those of the packets that give a picture to look at, as far as can be told without decoding."""
+    name = track.codec.name
+    for packet in packets:
+        if packet.pts is None or packet.is_discard:
+            continue
+        if not is_hidden(name, packet):
+            yield packet
+
+
+def _refuse_size(width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE_PX:
+        raise VideoOpenError(
+            f"it claims pictures of {width}x{height} pixels (at most {MAX_SIDE_PX} a side are read)"
+        )
+
+
+def _rate(track: Track) -> Fraction:
+    """Frames per second as the header has it, or a guess."""
+    stream = track.stream
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and _SANE_RATES[0] <= rate <= _SANE_RATES[1]:
+            return Fraction(rate)
+    return _DEFAULT_RATE
+
+
+def _is_reordered(track: Track) -> bool:
+    """AVI stores no display times, so with B-frames its time stamps are in decoding order."""
+    return track.container.format.name == "avi" and bool(track.codec.has_b_frames)
+
+
+def _frame_ticks(track: Track, packets: list[Packet], first: Picture) -> Fraction:
+    if track.ordinal_rate:
+        return Fraction(1)
+    shown = list(shown_packets(track, packets))
+    stamps = sorted({packet.pts for packet in shown if packet.pts >= first.pts})
+    gaps = [later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False)]
+    if gaps:
+        return Fraction(median(gaps))
+    durations = [packet.duration for packet in shown if packet.duration]
+    return Fraction(durations[0]) if durations else 1 / (_rate(track) * track.time_base)
+
+
+def _end(track: Track, start_pts: int, frame_ticks: Fraction) -> tuple[int, str | None]:
+    """(end of the last shown frame, why there is no random access or None)."""
+    if track.ordinal_rate:
+        num_frames = sum(not packet.is_discard for packet in track.packets_from_start())
+        return num_frames, "it stores no time stamps"
+    ask, step = _promised_end(track, start_pts), max(1, round(1 / track.time_base))
+    while ask > start_pts:
+        if not track.seek(ask):
+            fallback = "its container cannot be searched"
+            break
+        tail = list(shown_packets(track, track.packets()))
+        if tail and (tail[0].is_keyframe or len(tail) >= REORDER_DEPTH):
+            return max(_last_end(track, tail, frame_ticks), start_pts + 1), None
+        ask, step = ask - step, step * 2
+    else:
+        fallback = None
+    packets = shown_packets(track, track.packets_from_start())
+    return max(_last_end(track, packets, frame_ticks), start_pts + 1), fallback
+
+
+def _promised_end(track: Track, start_pts: int) -> int:
+    """Where the header puts the end, in ticks; the start where it says nothing."""
+    if track.stream.duration:
+        return start_pts + track.stream.duration
+    if track.container.duration:
+        microseconds = Fraction(track.container.duration, 1_000_000)
+        return start_pts + int(microseconds / track.time_base)
+    return start_pts
+
+
+def _last_end(track: Track, packets: Iterable[Packet], frame_ticks: Fraction) -> int:
+    """End of the packet shown last. A broken one at the very end counts only if it can be decoded."""
+    last = max(packets, key=lambda packet: packet.pts, default=None)
+    if last is None:
+        return 0
+    if last.is_corrupt and not _is_decodable(track, last.pts):
+        return last.pts
+    return last.pts + _length(track, last, frame_ticks)
+
+
+def _is_decodable(track: Track, pts: int) -> bool:
+    try:
+        return track.enter(pts).picture_at(pts).pts == pts
+    except LostPicture:
+        return False
+
+
+def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:
+    """Length of a packet in ticks. Only MP4 stores it; elsewhere it is a guess that may be far off."""
+    if packet.duration and (
+        "mp4" in track.container.format.name or 2 * packet.duration >= frame_ticks
+    ):
+        return packet.duration
+    return max(1, round(frame_ticks))
