@@ -1,7 +1,7 @@
 """What a policy is, and what it may see of the world beyond its observations.
 
-A policy never sees the truth, the score or the reward. Privileged ones (the oracle) are bound with the
-task as well and are marked in every table.
+A policy never sees the truth, the score or the reward. Privileged ones (the oracle) are bound with
+the task as well and are marked in every table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Decision:
 
 
 class World:
-    """An episode as a policy may use it: look at the state, look ahead on forks, merge their finds."""
+    """An episode as a policy may use it: see the state, look ahead on forks, merge their finds."""
 
     def __init__(self, env: gym.Env, trajectory: Trajectory):
         self._env, self._trajectory = env, trajectory

@@ -1,7 +1,7 @@
 """The one episode loop: plays a policy in an environment and says what came out.
 
-Training, evaluation and demonstrations all use it; it alone books what policies spend and decides what
-they get to see.
+Training, evaluation and demonstrations all use it; it alone books what policies spend and decides
+what they get to see.
 """
 
 from __future__ import annotations

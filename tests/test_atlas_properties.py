@@ -132,8 +132,9 @@ def test_a_dead_cell_holds_no_moment_outside_the_dead_zones(grid_size, traversal
     for _, _, state in episodes(grid_size, traversal, 3000, seed=5):
         if state.scan:
             continue
-        for index in range(state.num_cells) if grid_size < 8 else rng.integers(0, 64, 4):
-            span = state.cell_span(int(index))
+        indices = np.append(np.flatnonzero(state.dead)[:4], rng.integers(0, state.num_cells, 3))
+        for index in map(int, indices):
+            span = state.cell_span(index)
             moments = np.linspace(span.start_seconds, span.end_seconds, 7)[:-1]
             moments = np.append(moments, math.nextafter(span.end_seconds, 0))
             ruled_out = [any(m in zone for zone in state.dead_zones.spans) for m in moments]

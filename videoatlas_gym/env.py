@@ -33,7 +33,136 @@ Info = dict[str, Any]
 
 
 class VideoAtlasEnv(gym.Env[Observation, int]):
-    """MANUAL."""
+    """A video of any length as a hierarchy of K x K grids of frames, and a question about it.
+
+    ## Description
+    The first view shows the whole video as a contact sheet: K x K cells, row by row, each with the
+    frame at the middle of its span. Any cell can be opened into a finer grid, so any moment of a
+    ten-hour video is a few steps away. Frames are decoded when they are looked at; there is no
+    preprocessing and no captioning. Frames worth keeping go to a scratchpad; regions left without a
+    find become dead zones, which are drawn black and cannot be chosen any more.
+
+    At depth d (root: 0) a cell is ``T / K**(2 * (d + 1))`` seconds long. `max_depth` bounds the
+    resolution of every view, and with it the cost: at 0 only the first view is to be had, which is
+    uniform sampling of K * K frames.
+
+    ## Action Space
+    ``Discrete(6 * n + 2 + 8)`` with n = K * K, in this order. Cells are those of the displayed
+    view. `step` also takes an `Action`, which can carry a note and a confidence.
+
+    | Verb | Codes | Legal when | Effect |
+    |---|---|---|---|
+    | EXPAND | n | dfs; grid displayed; cell long enough, alive, within max_depth | opens it |
+    | ZOOM | n | nothing zoomed; cell alive | shows its frame; `info["frame"]` is lossless |
+    | INVESTIGATE_BEFORE | n | grid displayed; not finer than max_depth allows | scans before it |
+    | INVESTIGATE_AFTER | n | grid displayed; not finer than max_depth allows | scans after it |
+    | ADD_TO_SCRATCHPAD | n | cell alive; something would change; over a zoom: that cell | keeps it
+    | | MARK_PROMISING | n | bfs; grid displayed; may be opened; not queued, not visited | queues it
+    | | BACKTRACK | 1 | zoom or scan displayed, or (dfs) below the root | closes it, or climbs | |
+    FINISHED | 1 | fork, or no options, or bfs with a queue, or nothing else | ends the region | |
+    ANSWER | 8 | the task has that option; not in a fork | ends the episode with it |
+
+    Legal codes are 1 in the mask, which is never all zero: `observation["action_mask"]`,
+    `info["action_mask"]` (int8) and `action_masks()` (bool). A masked action is a counted step
+    without effect; `info["last_error"]` says why. Sample with
+    ``env.action_space.sample(mask=info["action_mask"])``.
+
+    ## Observation Space
+    A Dict. h, w: tile height and width; n: K * K.
+
+    | Key | Shape | Type | Meaning |
+    |---|---|---|---|
+    | view | (K h, K w, 3) | uint8 | the grid or scan; a zoomed frame, letterboxed |
+    | scratchpad | (4 h, 4 w, 3) | uint8 | the 16 best items by time, with index, time and subtitle
+    | | action_mask | (6 n + 10,) | int8 | 1 where the action is legal | | cell_status | (n,) | int8
+    | bits: 1 visited, 2 queued, 4 holds evidence, 8 dead | | path | (16,) | int16 | cell indices
+    from the root to the current grid, padded with -1 | | zoomed | (1,) | int16 | the zoomed cell,
+    -1 for none | | anchor | (2,) | int16 | the investigated cell and side (0 before, 1 after), -1
+    for none | | position | (16,) | float32 | where the agent is, see below; all in [-1, 1] | |
+    query | (2048,) | uint8 | question and options in UTF-8, padded with zeros | | subtitles |
+    (8192,) | uint8 | the view's subtitles, "cell: text" per line, in UTF-8 | | goal | (2 h, 2 w, 3)
+    | uint8 | the picture that is looked for; picture tasks only |
+
+    `position` holds: base_start, base_end (the displayed grid or scan, as shares of the video),
+    cell_start, cell_end (the current grid's cell), region_start, region_end (what may be explored),
+    depth (of 16), log_span (0 for the whole video, 1 for a billionth), zoom_time (share, -1 for
+    none), queue_length and evidence_count (c / (c + n) and c / (c + 16)), queue_head_start,
+    queue_head_end (-1 for none), dead_share, steps_left, frames_left (shares of the budgets).
+
+    Together these make the view unambiguous. The times of kept items and dead zones out of view are
+    shown in pictures only.
+
+    ## Rewards
+    The sum of weighted terms; `reward` chooses a preset or maps terms to weights.
+
+    | Term | sparse | shaped | Value |
+    |---|---|---|---|
+    | score | 1.0 | 1.0 | at termination: the task's score in [0, 1] |
+    | grounding | - | - | at termination: F1 in seconds of evidence and truth |
+    | potential | - | 0.5 | gamma * phi(after) - phi(before); phi says how near the truth is |
+    | step | - | 0.01 | -1 per step |
+    | decode | - | - | -(frames shown for the first time) / n |
+    | repeat | - | 0.05 | -1 for opening a cell again |
+    | illegal_action | - | 0.1 | -1 for a masked action |
+    | early_answer | - | 0.2 | -1 for ending before anything was opened or kept |
+
+    ## Starting State
+    The root grid, empty memory. Of a set of tasks one is drawn with the seed, or chosen by
+    ``reset(options={"task": index})``. `first_view_cells` hides part of the first view.
+
+    ## Episode End
+    ### Termination
+    ANSWER, or FINISHED where no queued region is left.
+    ### Truncation
+    After `max_steps` steps (16 * (max_depth + 1) by default), when a budget is used up
+    (`info["budget_exceeded"]`), or when decoding fails (`info["infra_error"]`: reward 0 and no
+    score, to be dropped by trainers and counted apart by evaluation).
+
+    ## Information
+    | Key | When | Meaning |
+    |---|---|---|
+    | action_mask | always | as in the observation |
+    | query | always | the question |
+    | options | always | tuple of answer options |
+    | view_kind | always | "grid", "scan" or "zoom" |
+    | spans | always | float64 (n, 2): start and end of each displayed cell in seconds |
+    | subtitles | always | tuple of n strings, at most 3 lines and 120 characters each |
+    | last_error | always | why the last action had no effect, or "" |
+    | is_legal | always | whether the last action was legal |
+    | usage | always | what was spent: steps, frames, views, model calls and tokens |
+    | frame | zoom | a `Frame` at native resolution: rgb, seconds, pts; bit-equal to the decoder |
+    | strip | zoom with strip | tuple of the leaf cell's frames |
+    | reward_terms | after a step | the weighted terms of the reward |
+    | answer | end | what was answered, or None |
+    | score | end | the task's score in [0, 1] |
+    | evidence | end | list of items: span, seconds, frame_seconds, confidence, note, subtitle |
+    | budget_exceeded | end | the budget that ran out |
+    | infra_error | end | what failed |
+
+    Forks (`fork`) look ahead for search: they share source, cache and budgets, cannot answer, and
+    their rewards are 0.0 and their info is without score, whatever the truth.
+
+    ## Arguments
+    - `video`, `question`, `options`, `answer`, `spans`: see `tasks.make_task`; or `tasks`: a set.
+    - `subtitles`: None, "auto" (a file beside the video, or an embedded track), a file, or cues.
+    - `grid_size`: K, at least 2. `tile_size`: (width, height) of a cell in pixels.
+    - `max_depth`: deepest view, or "auto": the first with cells under a second.
+    - `traversal`: "dfs" (expand, backtrack) or "bfs" (mark promising, first in first out).
+    - `max_steps`, `budget`: limits; a budget is a dict of steps, frames, model_calls, tokens,
+      seconds.
+    - `reward`, `gamma`: a preset or weights; the learner's discount for the shaping term.
+    - `labels`: burn cell indices into grids. `strip`: zooming a leaf cell shows all its frames.
+    - `first_view_cells`: a number or (low, high) of cells shown at first, the rest grey.
+    - `min_expand_seconds`, `investigate_seconds`, `min_confidence`, `dead_zones` ("on_leave",
+      "never"), `finish_requires_evidence`: the rules, see `state.Rules`.
+    - `cache`: a `TileCache` of one's own. `render_mode`: "rgb_array" or "ansi".
+
+    ## References
+    VideoAtlas: Navigating Long-Form Video in Logarithmic Compute, section 3.1.
+
+    ## Version History
+    - v0: first version
+    """
 
     metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 2}
 
@@ -184,7 +313,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         `illegal_action` is paid. Wrappers that read a model's replies call it.
         """
         nothing = Action("BACKTRACK")
-        return self._take(nothing, replace(self.state, steps=self.state.steps + 1, notice=reason), False)
+        return self._take(
+            nothing, replace(self.state, steps=self.state.steps + 1, notice=reason), False
+        )
 
     def _take(
         self, action: Action, after: AtlasState, is_legal: bool
@@ -343,14 +474,16 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         return twin
 
     def merge(self, *others: VideoAtlasEnv | AtlasState) -> tuple[Observation, Info]:
-        """Take over what forks have found and ruled out; the place stays. See `AtlasState.merge`."""
+        """Take over what forks found and ruled out; the place stays (see `AtlasState.merge`)."""
         states = [other if isinstance(other, AtlasState) else other.state for other in others]
         return self.set_state(self.state.merge(*states))
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Return a picture (uint8 (H, W, 3)) or a text of the current view, by `render_mode`."""
         if self.render_mode is None:
-            gym.logger.warn("render() needs a render_mode: make the environment with rgb_array or ansi.")
+            gym.logger.warn(
+                "render() needs a render_mode: make the environment with rgb_array or ansi."
+            )
             return None
         usage = self._ledger.usage.to_json()
         if self.render_mode == "ansi":

@@ -1,7 +1,7 @@
 """What an agent gets to see: the observation's spaces, and how a state becomes an observation.
 
-Text travels as zero-padded UTF-8 in arrays of fixed length, because text spaces lose their content in
-asynchronous vector environments; the strings themselves are in `info`.
+Text travels as zero-padded UTF-8 in arrays of fixed length, because text spaces lose their content
+in asynchronous vector environments; the strings themselves are in `info`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ POSITION_FIELDS = (
 """Entries of `position`, in order; the environment's docstring says what each means."""
 
 
-def observation_space(
-    grid_size: int, tile_size: tuple[int, int], has_goal: bool
-) -> spaces.Dict:
+def observation_space(grid_size: int, tile_size: tuple[int, int], has_goal: bool) -> spaces.Dict:
     """Return the observation space; it depends on K and the tile size, never on the video."""
     count, (width, height) = grid_size**2, tile_size
     parts: dict[str, spaces.Space] = {

@@ -1,4 +1,4 @@
-"""Pictures for agents and people: contact sheets, zooms, the scratchpad. Pure, deterministic pixels.
+"""Pictures for agents and people: contact sheets, zooms, the scratchpad. Pure and deterministic.
 
 Knows arrays, not videos or rules. Every picture is letterboxed, never stretched; dead cells are
 black, hidden ones grey, and nothing else is drawn in those two plain colours.
@@ -24,7 +24,7 @@ EMPTY_RGB = (20, 20, 24)
 MARKS = ((VISITED, (80, 140, 255)), (QUEUED, (255, 190, 0)), (EVIDENCE, (0, 220, 90)))
 """Corner mark per status bit: blue visited, amber queued; green evidence also frames the cell."""
 FONT_VARIABLE = "VIDEOATLAS_FONT"
-"""Environment variable naming a TrueType file for scripts that Pillow's own font lacks (CJK ...)."""
+"""Environment variable naming a TrueType file, for scripts that Pillow's own font lacks."""
 
 
 def contact_sheet(
@@ -60,8 +60,11 @@ def contact_sheet(
     sheet = cells.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
     sheet = np.ascontiguousarray(sheet).reshape(rows * height, columns * width, 3)
     if labels:
-        sheet = _burn(sheet, [(label, *_corner(i, columns, width, height)) for i, label in
-                              enumerate(labels)], size=_label_px(height))
+        sheet = _burn(
+            sheet,
+            [(label, *_corner(i, columns, width, height)) for i, label in enumerate(labels)],
+            size=_label_px(height),
+        )
     return sheet
 
 

@@ -50,7 +50,7 @@ def _grounding(step: Transition) -> float:
 
 
 def _potential(step: Transition) -> float:
-    """Potential-based shaping ``gamma * phi(s') - phi(s)``, phi(end) = 0 (Ng, Harada, Russell 1999)."""
+    """Potential-based shaping ``gamma * phi(s') - phi(s)``, phi(end) = 0 (Ng et al. 1999)."""
     ahead = 0.0 if step.terminated else step.gamma * potential(step.after, step.task)
     return ahead - potential(step.before, step.task)
 
@@ -58,8 +58,8 @@ def _potential(step: Transition) -> float:
 def potential(state: AtlasState, task: Task) -> float:
     """How near a state is to solving its task, in [0, 1].
 
-    Half for how far the current grid has narrowed down on a truth span, on a log scale; half for the
-    evidence: F1 of the spans for grounding, else whether the best item lies in a truth span.
+    Half for how far the current grid has narrowed down on a truth span, on a log scale; half for
+    the evidence: F1 of the spans for grounding, else whether the best item lies in a truth span.
     """
     if not task.truth or state.done:
         return 0.0

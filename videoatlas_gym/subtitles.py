@@ -188,7 +188,10 @@ def load_subtitles(path: str | Path, *, encoding: str | None = None) -> Subtitle
     if text.lstrip()[:1] in ("[", "{"):
         try:
             data = json.loads(text)
-        except ValueError as error:  # ASS, MPL2 and MicroDVD begin with brackets as well
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # ASS, MPL2 and MicroDVD begin with brackets as well
             if Path(path).suffix.lower() == ".json":
                 raise SubtitleError(
                     f"cannot read {name}: it is no valid JSON ({error})."
@@ -321,8 +324,11 @@ def _seconds(value: Any) -> float:
     if not parts:
         raise ValueError(f"{value!r} is no time; write seconds, 'MM:SS' or 'HH:MM:SS.mmm'")
     sign, hours, minutes, seconds = parts.groups()
-    whole = int(hours or 0) * 3600 + int(minutes or 0) * 60
-    return round(whole + float(seconds.replace(",", ".")), 6) * (-1 if sign else 1)
+    whole = float(hours or 0) * 3600 + float(minutes or 0) * 60
+    total = round(whole + float(seconds.replace(",", ".")), 6)
+    if not math.isfinite(total):
+        raise ValueError(f"{value!r:.40} is too long a time")
+    return -total if sign else total
 
 
 def _json_rows(data: Any, name: str) -> list[_Row]:

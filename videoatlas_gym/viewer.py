@@ -1,7 +1,7 @@
 """Turns a state into what an agent sees: observation and info. Knows no truth, score or reward.
 
-The only place where an episode decodes. What is shown is booked in the ledger first; dead and hidden
-cells are neither decoded nor booked.
+The only place where an episode decodes. What is shown is booked in the ledger first; dead and
+hidden cells are neither decoded nor booked.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Viewer:
         return observation, info
 
     def evidence(self, items: tuple[Evidence, ...]) -> list[dict[str, Any]]:
-        """Return kept items as data: span, moment, the frame's own time, text. Decodes if needed."""
+        """Return kept items as data: span, moment, the frame's own time, text. May decode."""
         frames = self.source.frames_at([item.seconds for item in items], self.tile_size)
         return [
             item.to_json() | {"frame_seconds": frame.seconds, "subtitle": self._near(item.seconds)}

@@ -108,9 +108,9 @@ def words(text: str) -> list[str]:
 def text_features(text: str, split: Any = words) -> NDArray[np.float32]:
     """Return a text as float32 (256,) of unit length, or zeros if it has no words.
 
-    The hashing trick (Weinberger et al. 2009): BLAKE2b of each word and of each pair of neighbouring
-    words gives a place (mod 256) and a sign (the next bit); the counts are scaled to unit length.
-    The same on every machine.
+    The hashing trick (Weinberger et al. 2009): BLAKE2b of each word and of each pair of
+    neighbouring words gives a place (mod 256) and a sign (the next bit); the counts are scaled to
+    unit length. The same on every machine.
     """
     features = np.zeros(FEATURES, np.float32)
     found = split(text)
@@ -139,9 +139,7 @@ class ToolCalls(_AtlasWrapper):
         count = self.unwrapped.state.num_cells
         options = self.unwrapped.state.rules.num_options
         return [
-            tool_schema(verb, count, options)
-            for verb in ACTIONS
-            if mask[codes(verb, count)].any()
+            tool_schema(verb, count, options) for verb in ACTIONS if mask[codes(verb, count)].any()
         ]
 
     def step(self, action: Any):
@@ -201,9 +199,9 @@ class ShuffledObservation(_AtlasWrapper):
     """Shows the video with its root cells in another order, while all times stay as they are.
 
     The timeline is cut into the K * K spans of the root grid and laid out again in an order drawn
-    from `seed`; grids, scans, zooms, scratchpad and subtitles all show that timeline. Where a policy
-    loses nothing by it, order did not matter for its answers (VBenchComp's control). Meant for
-    questions with an answer: truth spans keep the times of the original.
+    from `seed`; grids, scans, zooms, scratchpad and subtitles all show that timeline. Where a
+    policy loses nothing by it, order did not matter for its answers (VBenchComp's control). Meant
+    for questions with an answer: truth spans keep the times of the original.
     """
 
     def __init__(self, env: gym.Env, seed: int = 0):
@@ -217,8 +215,6 @@ def _shuffled(
     source: VideoSource, subtitles: Subtitles, *, order: tuple[int, ...]
 ) -> tuple[VideoSource, Subtitles]:
     edges = split(Span(0.0, source.duration_seconds), len(order))
-    parts = [
-        Part(source, float(edges[i]), float(edges[i + 1]), subtitles=subtitles) for i in order
-    ]
+    parts = [Part(source, float(edges[i]), float(edges[i + 1]), subtitles=subtitles) for i in order]
     shuffled = ConcatSource(parts)
     return shuffled, shuffled.subtitles

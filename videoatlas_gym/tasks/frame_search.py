@@ -1,8 +1,8 @@
 """Frame search tasks from any videos: a picture of the video is the query, no annotation needed.
 
-A task's moment is drawn uniformly over the footage; its frame, degraded to a stated hardness, is the
-goal. Truth is the union of all spans over which the picture stays the same (`picture_index`), so that
-a static shot, or a clip that occurs twice, has many right answers.
+A task's moment is drawn uniformly over the footage; its frame, degraded to a stated hardness, is
+the goal. Truth is the union of all spans over which the picture stays the same (`picture_index`),
+so that a static shot, or a clip that occurs twice, has many right answers.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class FrameSearchTasks:
                     group=_group(source, seconds),
                 )
         raise ValueError(
-            f"no picture of {source!r} is on display for less than {self.max_truth_share:.0%} of it "
-            f"({TRIES} moments tried). Use other footage or a larger max_truth_share."
+            f"no picture of {source!r} is on display for less than {self.max_truth_share:.0%} of "
+            f"it ({TRIES} moments tried). Use other footage or a larger max_truth_share."
         )
 
 
@@ -141,9 +141,9 @@ def degrade(
 ) -> NDArray[np.uint8]:
     """Make a goal picture differ from its frame, by `hardness` h in [0, 1].
 
-    A crop keeps the share ``1 - 0.3 h`` of each side at a random place; the rest is scaled to a width
-    of ``320 - 240 h`` pixels (never enlarged), its brightness multiplied by a random factor within
-    ``1 +- 0.4 h``, and stored as JPEG of quality ``95 - 75 h``. At h = 0 nothing is changed.
+    A crop keeps the share ``1 - 0.3 h`` of each side at a random place; the rest is scaled to a
+    width of ``320 - 240 h`` pixels (never enlarged), its brightness multiplied by a random factor
+    within ``1 +- 0.4 h``, and stored as JPEG of quality ``95 - 75 h``. At h = 0 nothing is changed.
 
     Returns:
         uint8 (height, width, 3).

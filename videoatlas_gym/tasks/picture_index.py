@@ -2,9 +2,9 @@
 
 Two pictures are the same when the root mean square difference of their 32 x 18 RGB thumbnails, in
 units of full scale, is at most `SAME_DISTANCE`. That forgives sensor noise and recompression, and
-tells apart what a small moving object or a cut changes. Building reads the timeline once, a thumbnail
-every `stride_seconds`; boundaries are then refined frame by frame. A repetition shorter than the
-stride may be missed; a run of the same picture that contains a sample never is.
+tells apart what a small moving object or a cut changes. Building reads the timeline once, a
+thumbnail every `stride_seconds`; boundaries are then refined frame by frame. A repetition shorter
+than the stride may be missed; a run of the same picture that contains a sample never is.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ class PictureIndex:
         return duration
 
 
-def distances(
-    thumbnails: NDArray[np.float32], picture: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def distances(thumbnails: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Root mean square difference of each thumbnail to one, in [0, 1], shape (n,)."""
     return np.sqrt(np.mean((thumbnails - picture) ** 2, axis=1))
 

@@ -1,7 +1,7 @@
 """What is asked about a video: a question, its truth, and how an outcome is scored.
 
-A task is data and decodes nothing. It never sees pixels of the world and never steers the agent; only
-the environment reads its truth, at the end of an episode.
+A task is data and decodes nothing. It never sees pixels of the world and never steers the agent;
+only the environment reads its truth, at the end of an episode.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from videoatlas_gym.actions import MAX_CHOICES
 from videoatlas_gym.memory import DeadZones
@@ -23,7 +22,7 @@ from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.video import Frame, VideoSource
 
 EVIDENCE_LIMIT = 4
-"""How many of its most confident items an answering reader gets to see (keeping all must not win)."""
+"""How many of its best items an answering reader gets to see: keeping all must not win."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +57,8 @@ class Task:
         for span in self.truth:
             if not 0 <= span.start_seconds < span.end_seconds <= self.source.duration_seconds:
                 raise ValueError(
-                    f"truth span [{span.start_seconds}, {span.end_seconds}) s must lie in the video "
-                    f"[0, {self.source.duration_seconds}) and not be empty."
+                    f"truth span [{span.start_seconds}, {span.end_seconds}) s must lie in the "
+                    f"video [0, {self.source.duration_seconds}) and not be empty."
                 )
         object.__setattr__(self, "truth", DeadZones().add(*self.truth).spans)
 
@@ -136,8 +135,8 @@ Judge = Callable[[str, str, str], float]
 class OpenQuestion(Task):
     """Right is a text that equals one of the accepted ones after normalisation, or as a judge says.
 
-    `answer` holds the accepted text; several are separated by ``|``. An empty reply is an abstention
-    and scores 0.
+    `answer` holds the accepted text; several are separated by ``|``. An empty reply is an
+    abstention and scores 0.
     """
 
     kind: ClassVar[str] = "open_question"
@@ -164,7 +163,7 @@ class OpenQuestion(Task):
 
 
 def normalised(text: str) -> str:
-    """Lower-case a text, fold its Unicode forms, drop punctuation, English articles, extra blanks."""
+    """Lower-case a text, fold its Unicode forms, drop punctuation, English articles and blanks."""
     text = unicodedata.normalize("NFKC", text).casefold()
     text = "".join(" " if unicodedata.category(c)[0] in "PSZ" else c for c in text)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
@@ -220,8 +219,3 @@ def temporal_f1(found: tuple[Span, ...], truth: tuple[Span, ...]) -> float:
     """Harmonic mean of precision and recall in seconds: ``2 * shared / (found + truth)``."""
     total = total_seconds(found) + total_seconds(truth)
     return 2 * overlap_seconds(found, truth) / total if total > 0 else 0.0
-
-
-def picture(task: Task) -> NDArray[np.uint8] | None:
-    """The goal picture's pixels, if the task has one."""
-    return None if task.goal is None else task.goal.rgb

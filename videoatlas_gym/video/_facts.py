@@ -1,7 +1,7 @@
-"""What has to be known of an opened video before a moment can be looked up; found without a full scan.
+"""What must be known of an opened video to look a moment up; found without a full scan.
 
-Headers are believed in nothing but the time base: the start is the first picture that decodes, the end
-is read from the packets at the end of the file, the length of a frame from the first packets.
+Headers are believed in nothing but the time base: the start is the first picture that decodes, the
+end is read from the packets at the end of the file, the length of a frame from the first packets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from videoatlas_gym.video._picture import (
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._track import REORDER_DEPTH, LostPicture, Picture, Track, is_hidden
+from videoatlas_gym.video._run import REORDER_DEPTH, LostPicture, Picture, is_hidden
+from videoatlas_gym.video._track import Track
 from videoatlas_gym.video.source import VideoOpenError
 
 _PROBED_PACKETS = 250
@@ -45,6 +46,16 @@ class Facts:
     """Frames per second where the file stores no time stamps and ticks count frames; else None."""
     is_reordered: bool
     """Whether time stamps are in decoding order instead of display order."""
+
+    @property
+    def duration_seconds(self) -> float:
+        """From the start of the first frame to the end of the last."""
+        return float((self.end_pts - self.start_pts) * self.time_base)
+
+    @property
+    def frame_seconds(self) -> float:
+        """Median length of a frame."""
+        return float(self.frame_ticks * self.time_base)
 
     def prepare(self, track: Track) -> None:
         """Make a track that was opened again behave like the one the facts were found with.
@@ -101,7 +112,7 @@ def _facts(track, first: Picture, end_pts: int, frame_ticks: Fraction, fallback)
 
 
 def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
-    """Those of the packets that give a picture to look at, as far as can be told without decoding."""
+    """Yield the packets that give a picture to look at, as far as can be told without decoding."""
     name = track.codec.name
     for packet in packets:
         if packet.pts is None or packet.is_discard:
@@ -174,7 +185,7 @@ def _promised_end(track: Track, start_pts: int) -> int:
 
 
 def _last_end(track: Track, packets: Iterable[Packet], frame_ticks: Fraction) -> int:
-    """End of the packet shown last. A broken one at the very end counts only if it can be decoded."""
+    """End of the packet shown last; a broken one at the very end counts only if it decodes."""
     last = max(packets, key=lambda packet: packet.pts, default=None)
     if last is None:
         return 0
@@ -191,9 +202,48 @@ def _is_decodable(track: Track, pts: int) -> bool:
 
 
 def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:
-    """Length of a packet in ticks. Only MP4 stores it; elsewhere it is a guess that may be far off."""
+    """Length of a packet in ticks. Only MP4 stores it; elsewhere it may be a guess, far off."""
     if packet.duration and (
         "mp4" in track.container.format.name or 2 * packet.duration >= frame_ticks
     ):
         return packet.duration
     return max(1, round(frame_ticks))
+
+
+def describe(track: Track, facts: Facts) -> dict[str, object]:
+    """What a person wants to know of a file, and where its header lies; values are plain."""
+    stream = track.stream
+    return {
+        "container": track.container.format.name,
+        "codec": track.codec.name,
+        "pixel_format": track.codec.pix_fmt,
+        "coded_size": facts.coded_size,
+        "native_size": facts.native_size,
+        "rotation_degrees": facts.orientation.degrees_clockwise,
+        "is_mirrored": facts.orientation.is_reflected,
+        "sample_aspect_ratio": str(facts.pixel_aspect),
+        "average_rate": float(stream.average_rate) if stream.average_rate else None,
+        "duration_seconds": facts.duration_seconds,
+        "header_duration_seconds": _header_seconds(track),
+        "frame_seconds": facts.frame_seconds,
+        "start_seconds": float(facts.start_pts * facts.time_base),
+        "audio_tracks": _tracks(track, "audio"),
+        "subtitle_tracks": _tracks(track, "subtitle"),
+        "is_seekable": facts.fallback is None,
+        "fallback": facts.fallback,
+        "is_reordered": facts.is_reordered,
+    }
+
+
+def _header_seconds(track: Track) -> float | None:
+    if track.stream.duration:
+        return float(track.stream.duration * track.stream.time_base)
+    return track.container.duration / 1e6 if track.container.duration else None
+
+
+def _tracks(track: Track, kind: str) -> list[dict[str, object]]:
+    return [
+        {"index": stream.index, "codec": stream.codec_context.name, "language": stream.language}
+        for stream in track.container.streams
+        if stream.type == kind and stream.codec_context
+    ]

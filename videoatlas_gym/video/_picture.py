@@ -1,7 +1,8 @@
 """From a decoder's picture to upright, square-pixel RGB: native frames and letterboxed tiles.
 
-Knows nothing of time or files. A display matrix turns and mirrors in quarter turns only; anything else
-in one (real files hold zeros and random bits there) is ignored, and so are absurd pixel aspect ratios.
+Knows nothing of time or files. A display matrix turns and mirrors in quarter turns only; anything
+else in one (real files hold zeros and random bits there) is ignored, and so are absurd pixel aspect
+ratios.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def square_size(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int
 
 
 def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """The largest (width, height) of the shape of `size` that fits into `box`; at least one pixel."""
+    """Return the largest (width, height) shaped like `size` that fits into `box`, at least 1x1."""
     scale = min(Fraction(box[0], size[0]), Fraction(box[1], size[1]))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -108,7 +109,7 @@ class Painter:
         self._scalers: OrderedDict[tuple[int, int], VideoReformatter] = OrderedDict()
 
     def paint(self, frame: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-        """Return read-only uint8 (height, width, 3): native pixels, or a letterboxed tile of `size`."""
+        """Return read-only uint8 (height, width, 3): native pixels, or a letterboxed tile."""
         orientation = Orientation.of(frame)
         coded_size = (frame.width, frame.height)
         shown_size = orientation.turned(square_size(coded_size, self._pixel_aspect))
@@ -136,7 +137,7 @@ class Painter:
         self._scalers[size] = scaler
         if len(self._scalers) > _KEPT_SCALERS:
             self._scalers.popitem(last=False)
-        # A scaler of one's own, because frame.reformat() builds a new swscale context for every frame.
+        # One's own scaler, because frame.reformat() builds a new swscale context for every frame.
         return scaler.reformat(
             frame, *size, format="rgb24", interpolation="AREA", threads=1
         ).to_ndarray()

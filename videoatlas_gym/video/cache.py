@@ -1,13 +1,13 @@
 """Keeping decoded pictures in memory, so that a moment looked at before costs nothing.
 
-Knows pictures by (fingerprint of the source, time stamp, size) and moments by (fingerprint, seconds):
-two readers of the same file share what they decode, and a file that changes is a new one.
+Knows pictures by (fingerprint of the source, time stamp, size) and moments by (fingerprint,
+seconds): two readers of the same file share what they decode, and a changed file is a new one.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
@@ -21,8 +21,10 @@ _MAX_MOMENTS = 1 << 18
 _NATIVE = (0, 0)
 """Stands for the native size in keys, so that looking one up does not open the video."""
 
-_KeyOfPicture = tuple[str, int, int, int]
-_Moment = tuple[int, float]
+PictureKey = tuple[str, int, int, int]
+"""(fingerprint, pts, width, height)."""
+SpanKey = tuple[str, float, float]
+"""(fingerprint, start, end), in seconds."""
 
 
 class TileCache:
@@ -45,11 +47,11 @@ class TileCache:
         """How many pictures were asked for and not found."""
         self._bytes = 0
         self._lock = Lock()
-        self._pictures: OrderedDict[_KeyOfPicture, NDArray[np.uint8]] = OrderedDict()
-        self._moments: OrderedDict[Hashable, _Moment] = OrderedDict()
+        self._arrays: OrderedDict[PictureKey | SpanKey, NDArray] = OrderedDict()
+        self._moments: OrderedDict[tuple[str, float], tuple[int, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._arrays)
 
     @property
     def bytes(self) -> int:
@@ -60,30 +62,44 @@ class TileCache:
         """Return the picture, or None; counts a hit or a miss."""
         key = (fingerprint, pts, width, height)
         with self._lock:
-            picture = self._pictures.get(key)
+            picture = self._arrays.get(key)
             if picture is None:
                 self.misses += 1
                 return None
             self.hits += 1
-            self._pictures.move_to_end(key)
+            self._arrays.move_to_end(key)
             return picture
 
     def put(
         self, fingerprint: str, pts: int, width: int, height: int, rgb: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        """Keep a picture, making room for it; return it, read-only (a copy if it could be written)."""
-        rgb = _read_only(rgb)
-        key = (fingerprint, pts, width, height)
+        """Keep a picture, making room for it; return it read-only (a copy if it was not)."""
+        return self._put((fingerprint, pts, width, height), rgb)
+
+    def times(self, key: SpanKey) -> NDArray[np.float64] | None:
+        """Return the frame times of (fingerprint, start, end), or None. Counts no hit or miss."""
         with self._lock:
-            old = self._pictures.pop(key, None)
+            times = self._arrays.get(key)
+            if times is not None:
+                self._arrays.move_to_end(key)
+            return times
+
+    def put_times(self, key: SpanKey, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Keep the frame times of a span, as `put` keeps a picture."""
+        return self._put(key, times)
+
+    def _put(self, key: PictureKey | SpanKey, array: NDArray) -> NDArray:
+        array = _read_only(array)
+        with self._lock:
+            old = self._arrays.pop(key, None)
             self._bytes -= 0 if old is None else old.nbytes
-            if rgb.nbytes <= self.max_bytes:
-                self._pictures[key] = rgb
-                self._bytes += rgb.nbytes
+            if array.nbytes <= self.max_bytes:
+                self._arrays[key] = array
+                self._bytes += array.nbytes
             while self._bytes > self.max_bytes:
-                _, dropped = self._pictures.popitem(last=False)
+                _, dropped = self._arrays.popitem(last=False)
                 self._bytes -= dropped.nbytes
-        return rgb
+        return array
 
     def moment(self, fingerprint: str, seconds: float) -> tuple[int, float] | None:
         """Return (pts, seconds) of the frame on display at `seconds`, if it is known."""
@@ -91,7 +107,7 @@ class TileCache:
             return self._moments.get((fingerprint, seconds))
 
     def look_up(self, fingerprint: str, seconds: float, size: tuple[int, int]) -> Frame | None:
-        """Return the frame on display at `seconds` if its picture is here; counts a hit or a miss."""
+        """Return the frame on display at `seconds` if it is here; counts a hit or a miss."""
         known = self.moment(fingerprint, seconds)
         if known is None:
             with self._lock:
@@ -111,17 +127,17 @@ class TileCache:
     def clear(self) -> None:
         """Forget everything, the counts excepted."""
         with self._lock:
-            self._pictures.clear()
+            self._arrays.clear()
             self._moments.clear()
             self._bytes = 0
 
 
-def _read_only(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _read_only(array: NDArray) -> NDArray:
     """Return an array nobody can write through: a view may belong to something that changes."""
-    if rgb.flags.writeable or rgb.base is not None:
-        rgb = rgb.copy()
-        rgb.flags.writeable = False
-    return rgb
+    if array.flags.writeable or array.base is not None:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 _DEFAULT_CACHE = TileCache()
@@ -135,8 +151,8 @@ def default_cache() -> TileCache:
 class CachedSource(VideoSource):
     """Any source, with its pictures kept in a `TileCache`.
 
-    Thread-safe as far as the source is. Pickles with its source; the cache stays behind, and the copy
-    uses the shared cache of its process.
+    Thread-safe as far as the source is. Pickles with its source; the cache stays behind, and the
+    copy uses the shared cache of its process.
 
     Args:
         source: Where pictures come from when the cache lacks them.
@@ -188,7 +204,7 @@ class CachedSource(VideoSource):
     def frames_at(
         self, seconds: Sequence[float], size: tuple[int, int] | None = None
     ) -> list[Frame]:
-        """Return the frames on display at `seconds`, in the order asked; only lacking ones are decoded."""
+        """Return the frames on display at `seconds`, in the order asked, decoding what lacks."""
         stored_size = size or _NATIVE
         fingerprint = self.fingerprint()
         frames = {
@@ -202,8 +218,12 @@ class CachedSource(VideoSource):
         return [frames[moment] for moment in seconds]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
-        """As the source has it."""
-        return self.source.frame_times(start_seconds, end_seconds)
+        """As the source has it; spans asked for before are remembered while there is room."""
+        key = (self.fingerprint(), start_seconds, end_seconds)
+        times = self.cache.times(key)
+        if times is None:
+            times = self.cache.put_times(key, self.source.frame_times(start_seconds, end_seconds))
+        return times
 
     def _keep(self, seconds: float, frame: Frame, size: tuple[int, int] | None) -> Frame:
         fingerprint = self.fingerprint()

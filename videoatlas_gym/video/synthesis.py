@@ -1,7 +1,7 @@
-"""Writing videos with known content: any frames at any times, and frames that carry their own number.
+"""Writing videos with known content: any frames at any times, and frames that carry a number.
 
-Knows how to encode, not how to read back. A numbered frame shows its index as 20 black or white blocks
-in its top quarter; they survive H.264, resizing and letterboxing, so a test can ask any picture which
+Knows how to encode, not how to read back. A numbered frame shows its index as 20 black or white
+blocks in its top quarter; they survive H.264 and resizing, so a test can ask any picture which
 frame it is, and a demonstration can be made without a film.
 """
 
@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, pairwise
 from pathlib import Path
 
 import av
@@ -54,8 +55,8 @@ def write_video(
         codec: An encoder of FFmpeg, for example "libx264", "libx265", "libvpx-vp9", "mpeg4".
         pixel_format: "yuv420p", or what the codec takes, by default.
         options: Options of the encoder, for example ``{"crf": "18"}``.
-        group_of_pictures: Greatest distance between key frames, in frames; the encoder's default if None.
-        b_frames: How many B-frames in a row; the encoder's default if None.
+        group_of_pictures: Frames from one key frame to the next at most; by default the encoder's.
+        b_frames: How many B-frames in a row at most; by default the encoder's.
         container_format: Name of the container where the suffix does not tell.
         container_options: Options of the container, for example ``{"movflags": "faststart"}``.
         sample_aspect_ratio: Width of a pixel over its height; square if None.
@@ -93,9 +94,10 @@ def write_video(
             context.sample_aspect_ratio = Fraction(sample_aspect_ratio)
         if rotation_degrees:
             stream.set_display_rotation(rotation_degrees)
-        for frame in _timed(chain([first], pictures), clock):
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        for frame in chain(_timed(chain([first], pictures), clock), [None]):
+            for packet in stream.encode(frame):
+                packet.duration = clock.length(packet.pts)
+                container.mux(packet)
     return path
 
 
@@ -110,21 +112,25 @@ class _Clock:
             self.time_base, self._stamps = 1 / self.rate, None
             return
         self.rate, self.time_base = None, _VARIABLE_RATE_TIME_BASE
-        self._stamps = [round(Fraction(moment) / self.time_base) for moment in times_seconds]
-        if any(a >= b for a, b in zip(self._stamps, self._stamps[1:], strict=False)):
+        stamps = [round(Fraction(moment) / self.time_base) for moment in times_seconds]
+        gaps = [later - earlier for earlier, later in pairwise(stamps)]
+        if min(gaps, default=1) < 1:
             raise ValueError("times_seconds must ascend by at least 1/90000 s from frame to frame.")
+        gaps.append(gaps[-1] if gaps else round(1 / (25 * self.time_base)))
+        self._stamps = dict(zip(stamps, gaps, strict=True))
+        self._order = stamps
 
-    def stamp(self, index: int) -> tuple[int, int]:
-        """(time stamp, length) of the frame."""
-        stamps = self._stamps
-        if stamps is None:
-            return index, 1
-        if index >= len(stamps):
-            raise ValueError(f"there are more frames than times_seconds ({len(stamps)}).")
-        if index + 1 < len(stamps):
-            return stamps[index], stamps[index + 1] - stamps[index]
-        before = stamps[index] - stamps[index - 1] if index else round(1 / (25 * self.time_base))
-        return stamps[index], before
+    def stamp(self, index: int) -> int:
+        """Time stamp of the frame."""
+        if self._stamps is None:
+            return index
+        if index >= len(self._order):
+            raise ValueError(f"there are more frames than times_seconds ({len(self._order)}).")
+        return self._order[index]
+
+    def length(self, stamp: int) -> int:
+        """Length of the frame with that time stamp."""
+        return 1 if self._stamps is None else self._stamps[stamp]
 
     def refuse_rest(self, num_frames: int) -> None:
         """Refuse times that no frame came for."""
@@ -141,19 +147,19 @@ def _timed(pictures: Iterable[NDArray[np.uint8]], clock: _Clock) -> Iterator[av.
         shape = shape or rgb.shape
         if rgb.shape != shape or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise ValueError(
-                f"frames must be uint8 RGB arrays (height, width, 3) of one size; frame {index - 1} "
-                f"is {rgb.dtype} {rgb.shape}, the first is {shape}."
+                f"frames must be uint8 RGB arrays (height, width, 3) of one size; frame "
+                f"{index - 1} is {rgb.dtype} {rgb.shape}, the first is {shape}."
             )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         frame.time_base = clock.time_base
-        frame.pts, frame.duration = clock.stamp(index - 1)
+        frame.pts = clock.stamp(index - 1)
         yield frame
     clock.refuse_rest(index)
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a partial file beside `path` that takes its place at the end, or goes when that fails."""
+    """Yield a partial file beside `path` that takes its place at the end, or goes on failure."""
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     partial = Path(name)
@@ -174,7 +180,7 @@ def _umask() -> int:
 
 def _default_pixel_format(codec: str) -> str:
     formats = [video_format.name for video_format in av.Codec(codec, "w").video_formats or ()]
-    return "yuv420p" if "yuv420p" in formats or not formats else formats[0]
+    return formats[0] if formats else "yuv420p"
 
 
 def _encoder_options(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:
@@ -186,8 +192,8 @@ def _encoder_options(codec: str, options: Mapping[str, str] | None) -> dict[str,
 def numbered_frame(index: int, width: int = 320, height: int = 180) -> NDArray[np.uint8]:
     """Return a picture that carries `index`, uint8 (height, width, 3).
 
-    The number stands in 2 x 10 blocks across the top quarter, white for one, the most significant bit
-    first; the rest is a texture that moves with the index, so that no two pictures are alike.
+    The number stands in 2 x 10 blocks across the top quarter, white for one, the most significant
+    bit first; the rest is a texture that moves with the index, so that no two pictures are alike.
 
     Args:
         index: The number, in ``[0, 2**20)``.
@@ -228,8 +234,8 @@ def read_number(rgb: NDArray[np.uint8]) -> int:
         brightness = float(_core(rgb[rows, columns]).mean())
         if 96 < brightness < 160:
             raise ValueError(
-                f"this picture carries no number: a block has brightness {brightness:.0f}, which is "
-                "neither black nor white. Crop letterbox bars first, or use a bigger picture."
+                f"this picture carries no number: a block has brightness "
+                f"{brightness:.0f}, which is neither black nor white. Crop letterbox bars first, or use a bigger picture."
             )
         number = number << 1 | (brightness > 128)
     return number
@@ -256,8 +262,11 @@ def _core(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _texture(index: int, width: int, height: int) -> NDArray[np.uint8]:
-    x = np.arange(width)[None, :] + 3 * index
-    y = np.arange(height)[:, None] + index
+    return np.roll(_still_texture(width, height), (-index, -3 * index), axis=(0, 1))
+
+
+@lru_cache(maxsize=4)
+def _still_texture(width: int, height: int) -> NDArray[np.uint8]:
+    x, y = np.arange(width)[None, :], np.arange(height)[:, None]
     waves = 40 * np.sin(x / 11) + 40 * np.sin(y / 7) + 20 * np.sin((x + 2 * y) / 5)
-    hue = np.array([1.0, 0.8, 0.6]) * (0.75 + 0.25 * np.cos(index / 9 + np.arange(3)))
-    return np.clip(128 + waves[..., None] * hue, 0, 255).astype(np.uint8)
+    return np.clip(128 + waves[..., None] * np.array([1.0, 0.8, 0.6]), 0, 255).astype(np.uint8)

@@ -1,0 +1,267 @@
+"""Pictures in display order, decoded from one packet on; and how a picture can be lost.
+
+Knows ticks only, neither seconds nor pixels, nor where to start. Exactness rests on four rules. A
+run begins at a packet that the decoder itself confirms to be a key frame, or at the first packet of
+the file. Nothing shown before that key frame is trusted. A picture that should have come out and
+did not is lost, never replaced by its neighbour. After damage nothing is trusted up to the next key
+frame, unless the run began at the start of the file, for then it is what any player shows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from videoatlas_gym.video._track import Track
+
+REORDER_DEPTH = 17
+"""So many pictures after a moment settle it: H.264 and HEVC reorder at most 16."""
+
+_STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
+"""Codecs in which every packet that is not hidden gives one picture, so that a loss can be told."""
+
+_MAX_DAMAGED_PACKETS = 2_000
+
+
+class Picture(NamedTuple):
+    """A decoded picture with its time stamp in ticks."""
+
+    pts: int
+    frame: VideoFrame
+    is_intact: bool
+
+
+class LostPicture(Exception):
+    """A picture did not come out of the decoder. `sync_pts` is where decoding had begun."""
+
+    def __init__(self, cause: str, sync_pts: int | None) -> None:
+        super().__init__(cause)
+        self.sync_pts = sync_pts
+
+
+class FalseKeyFrame(LostPicture):
+    """The container calls a packet a key frame, the decoder does not."""
+
+
+def is_hidden(codec_name: str, packet: Packet) -> bool:
+    """Whether a VP8 or VP9 packet only updates references and shows nothing."""
+    if codec_name not in ("vp8", "vp9") or not packet.size:
+        return False
+    data = memoryview(packet)
+    first = data[0]
+    if codec_name == "vp8":
+        return not first & 0x10
+    if data[-1] & 0xE0 == 0xC0:
+        return False  # A superframe: its last part is shown.
+    # Bits from the top: marker 2, profile 2 (and one more in profile 3), show_existing, type, show.
+    shift = 1 if first & 0x30 == 0x30 else 0
+    return not first >> (3 - shift) & 1 and not first >> (1 - shift) & 1
+
+
+class BrokenOrder(LostPicture):
+    """Time stamps run backwards in display order, in an undamaged stream."""
+
+
+class Run:
+    """Pictures in display order from one starting packet on; asked for ever later moments."""
+
+    def __init__(self, track: Track, packets: Iterator[Packet], sync_pts: int | None) -> None:
+        self.queue: deque[Packet] = deque()
+        self.sync_pts = sync_pts
+        self.current: Picture | None = None
+        self.trusted_pts = sync_pts
+        self.is_ended = False
+        self._track = track
+        self._packets = packets
+        self._coming: deque[Picture] = deque()
+        self._awaited: dict[int, str | None] = {}
+        self._lost: dict[int, str | None] = {}
+        self._is_intact = True
+        self._is_confirmed = sync_pts is None
+        self._last_pts: int | None = None
+        self._num_shown = 0
+        self._stamps: list[int] = []
+        self._untimed: deque[VideoFrame] = deque()
+
+    def next_key(self, tick: int) -> Packet | None:
+        """Look ahead, without decoding, for a key frame presented at or before `tick`."""
+        num_later = 0
+        for packet in self._look_ahead():
+            if packet.pts is None or packet.is_discard:
+                continue
+            if packet.is_keyframe and packet.pts not in self._track.false_keys:
+                if packet.pts > tick:
+                    return None
+                if self.sync_pts is None or packet.pts > self.sync_pts:
+                    return packet
+            num_later += packet.pts > tick
+            if num_later >= REORDER_DEPTH:
+                return None
+        return None
+
+    def _look_ahead(self) -> Iterator[Packet]:
+        yield from self.queue
+        for packet in self._packets:
+            self.queue.append(packet)
+            yield packet
+
+    def skip_to_last_key(self, tick: int) -> None:
+        """Before anything is decoded: begin at the last key frame presented at or before `tick`."""
+        while (key := self.next_key(tick)) is not None:
+            while self.queue[0] is not key:
+                self.queue.popleft()
+            self.sync_pts = self.trusted_pts = key.pts
+
+    def peek(self, count: int) -> list[Packet]:
+        """Return the next `count` packets, or what there is of them, without decoding."""
+        return list(islice(self._look_ahead(), count))
+
+    def first_picture(self) -> Picture | None:
+        """Decode up to the first picture that is shown."""
+        for _ in range(_MAX_DAMAGED_PACKETS):
+            if self._coming or self.is_ended:
+                break
+            self._decode_one()
+        return self._coming[0] if self._coming else None
+
+    def pictures(self) -> Iterator[Picture]:
+        """Decode to the end, picture by picture."""
+        while self._coming or not self.is_ended:
+            if self._coming:
+                yield self._coming.popleft()
+            else:
+                self._decode_one()
+
+    def packets_ahead(self) -> Iterator[Packet]:
+        """The packets to come, without decoding; the run is of no use afterwards."""
+        while self.queue:
+            yield self.queue.popleft()
+        yield from self._packets
+
+    def is_before(self, tick: int) -> bool:
+        """Whether decoding on can reach `tick`."""
+        return self.current is not None and self.current.pts <= tick
+
+    def picture_at(self, tick: int) -> Picture:
+        """Decode on, up to the picture on display at `tick`; ticks must not decrease.
+
+        Raises:
+            LostPicture: If that picture did not come out, or came out damaged.
+        """
+        while True:
+            while self._coming and self._coming[0].pts <= tick:
+                self.current = self._coming.popleft()
+            if self._coming or self.is_ended:
+                break
+            self._decode_one()
+        self._refuse_loss(tick)
+        return self.current
+
+    def _decode_one(self) -> None:
+        packet = self.queue.popleft() if self.queue else next(self._packets, None)
+        frames = self._drained() if packet is None else self._decoded(packet)
+        for frame in frames:
+            self._track.count_picture()
+            self._accept(frame)
+        while self.is_ended and self._stamps:
+            self._release_one()
+
+    def _drained(self) -> list[VideoFrame]:
+        self.is_ended = True
+        try:
+            return self._track.codec.decode(None)
+        except av.error.FFmpegError:
+            return []
+
+    def _decoded(self, packet: Packet) -> list[VideoFrame]:
+        if self._must_show(packet):
+            self._await(packet, None)
+        try:
+            return self._track.codec.decode(packet)
+        except av.error.FFmpegError as error:
+            if not packet.is_discard:
+                self._await(packet, f"{type(error).__name__}: {error.strerror}")
+            return []
+
+    def _must_show(self, packet: Packet) -> bool:
+        if packet.is_discard or self._track.is_reordered:
+            return False
+        name = self._track.codec.name
+        return name in _STRICT_CODECS and not is_hidden(name, packet)
+
+    def _await(self, packet: Packet, failure: str | None) -> None:
+        if packet.pts is not None:
+            self._awaited[packet.pts] = failure
+
+    def _accept(self, frame: VideoFrame) -> None:
+        pts = self._num_shown if self._track.ordinal_rate else frame.pts
+        self._num_shown += 1
+        self._awaited.pop(pts, None)
+        if pts is None or (self.sync_pts is not None and pts < self.sync_pts):
+            return
+        self._confirm_sync(pts, frame)
+        if frame.is_corrupt:
+            self._awaited[pts] = "the decoder marks it as damaged"
+        if self._track.is_reordered:
+            self._retime(pts, frame)
+        elif self._last_pts is None or pts >= self._last_pts:
+            self._last_pts = pts
+            self._show(pts, frame)
+        elif any(self._awaited.values()) or not self._is_intact:
+            self._awaited[pts] = "damage around it put the pictures out of order"
+        else:
+            raise BrokenOrder("time stamps run backwards", self.sync_pts)
+
+    def _confirm_sync(self, pts: int, frame: VideoFrame) -> None:
+        """Check that decoding began with its first packet, and that the decoder calls it a key."""
+        if self._is_confirmed:
+            return
+        self._is_confirmed = pts == self.sync_pts and bool(frame.key_frame)
+        if self._is_confirmed:
+            self._track.true_keys.add(pts)
+        if not self._is_confirmed and not (self._track.is_reordered and pts != self.sync_pts):
+            raise FalseKeyFrame("it is no key frame, though marked as one", self.sync_pts)
+
+    def _retime(self, pts: int, frame: VideoFrame) -> None:
+        """Keep the decoder's order and give its i-th picture the i-th smallest time stamp."""
+        heappush(self._stamps, pts)
+        self._untimed.append(frame)
+        if len(self._stamps) >= REORDER_DEPTH:
+            self._release_one()
+
+    def _release_one(self) -> None:
+        if not self._is_confirmed:
+            raise FalseKeyFrame("it is no key frame, though marked as one", self.sync_pts)
+        pts, frame = heappop(self._stamps), self._untimed.popleft()
+        if self.trusted_pts is None or pts >= self.trusted_pts:
+            self._show(pts, frame)
+
+    def _show(self, pts: int, frame: VideoFrame) -> None:
+        """Line a picture up. After damage, up to the next key frame, it may not be what it was."""
+        is_damaged = any(stamp <= pts for stamp in self._awaited)
+        self._is_intact = not is_damaged and (self._is_intact or bool(frame.key_frame))
+        self._coming.append(Picture(pts, frame, self._is_intact))
+        self._lost.update((stamp, why) for stamp, why in self._awaited.items() if stamp <= pts)
+        self._awaited = {stamp: why for stamp, why in self._awaited.items() if stamp > pts}
+
+    def _refuse_loss(self, tick: int) -> None:
+        if self.current is None:
+            raise LostPicture("nothing at or before that moment can be decoded", self.sync_pts)
+        if self.is_ended:
+            self._lost.update(self._awaited)
+        shown = self.current.pts
+        self._lost = {stamp: why for stamp, why in self._lost.items() if stamp >= shown}
+        lost = max((stamp for stamp in self._lost if stamp <= tick), default=None)
+        if lost is not None:
+            cause = self._lost[lost] or "its data is there, but no picture comes out of it"
+            raise LostPicture(cause, self.sync_pts)
+        if not self.current.is_intact and self.sync_pts is not None:
+            raise LostPicture("it builds on a damaged picture before it", self.sync_pts)
