@@ -5,6 +5,7 @@ The oracle is a plain decode from start to end with PyAV; it shares no code with
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ def irregular_times(count: int, seed: int = 7) -> list[float]:
 
 
 def remux(source: Path, target: Path, change: Callable[[av.Packet], bool] | None = None) -> Path:
-    """Copy the packets of a video without encoding; `change` may alter each, or drop it by False."""
+    """Copy packets without encoding; `change` may alter each, or drop it by returning False."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(old.streams.video[0]):
@@ -143,8 +144,6 @@ def digest(frame: av.VideoFrame | np.ndarray) -> str:
 
 def data_folder() -> Path:
     """The folder of real clips, or skip the test."""
-    import os
-
     named = os.environ.get("VIDEOATLAS_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
     if not (folder / "clips").is_dir():

@@ -1,6 +1,7 @@
 """The ledger: what it books, what it refuses, and that it counts right under threads."""
 
 import pickle
+import sys
 import threading
 import time
 
@@ -158,12 +159,17 @@ def test_eight_threads_never_overspend_together():
 
 
 def run_threads(work):
-    """Run `work(0)` to `work(7)` at once, so that they contend."""
+    """Run `work(0)` to `work(7)` at once, switching so often that a missing lock shows."""
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_ledger_survives_pickling_with_all_it_knows():

@@ -7,7 +7,7 @@ hidden cells are neither decoded nor booked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -67,6 +67,8 @@ class Viewer:
     """Zoom into a leaf cell shows all its frames."""
     hidden: NDArray[np.bool_] | None = None
     """Cells left grey until the first look, shape (n,)."""
+    _drawn: dict[tuple[Evidence, ...], NDArray[np.uint8]] = field(default_factory=dict, init=False)
+    """The scratchpad as drawn last: most steps do not change it."""
 
     def look(
         self, state: AtlasState, ledger: Ledger, max_steps: int | None = None
@@ -168,7 +170,15 @@ class Viewer:
         return self.source.frames_at(times.tolist())
 
     def _scratchpad(self, state: AtlasState) -> NDArray[np.uint8]:
-        items = sorted(state.scratchpad.best(SCRATCHPAD_COLUMNS * SCRATCHPAD_ROWS))
+        items = tuple(sorted(state.scratchpad.best(SCRATCHPAD_COLUMNS * SCRATCHPAD_ROWS)))
+        if items not in self._drawn:
+            sheet = self._draw_scratchpad(items)
+            self._drawn.clear()
+            self._drawn[items] = sheet
+            return sheet.copy()
+        return self._drawn[items].copy()
+
+    def _draw_scratchpad(self, items: tuple[Evidence, ...]) -> NDArray[np.uint8]:
         frames = self.source.frames_at([item.seconds for item in items], self.tile_size)
         captions = tuple(
             (f"{i} {render.clock(item.seconds)}", self._near(item.seconds))

@@ -86,7 +86,8 @@ def find_facts(track: Track) -> Facts:
         raise VideoOpenError("no picture of its video stream can be decoded")
     track.is_reordered = _is_reordered(track)
     frame_ticks = _frame_ticks(track, packets, first)
-    end_pts, fallback = _end(track, first.pts, frame_ticks)
+    fallback = _fallback(track, packets)
+    end_pts = _end(track, first.pts, frame_ticks, is_seekable=fallback is None)
     return _facts(track, first, end_pts, frame_ticks, fallback)
 
 
@@ -154,24 +155,29 @@ def _frame_ticks(track: Track, packets: list[Packet], first: Picture) -> Fractio
     return Fraction(durations[0]) if durations else 1 / (_rate(track) * track.time_base)
 
 
-def _end(track: Track, start_pts: int, frame_ticks: Fraction) -> tuple[int, str | None]:
-    """(end of the last shown frame, why there is no random access or None)."""
+def _fallback(track: Track, packets: list[Packet]) -> str | None:
+    """Why time stamps found after a seek would not be those of the file as a whole, or None."""
     if track.ordinal_rate:
-        num_frames = sum(not packet.is_discard for packet in track.packets_from_start())
-        return num_frames, "it stores no time stamps"
+        return "it stores no time stamps"
+    places = [packet.pos for packet in packets if packet.pos is not None]
+    is_interpolated = track.container.format.name == "mpegts" and len(set(places)) < len(places)
+    if is_interpolated or track.container.format.name == "mpeg":
+        return "it stores one time stamp for several frames"
+    return None if track.seek(packets[0].pts) else "its container cannot be searched"
+
+
+def _end(track: Track, start_pts: int, frame_ticks: Fraction, *, is_seekable: bool) -> int:
+    """End of the last shown frame: from the packets behind the last key frame, where they are."""
+    if track.ordinal_rate:
+        return sum(not packet.is_discard for packet in track.packets_from_start())
     ask, step = _promised_end(track, start_pts), max(1, round(1 / track.time_base))
-    while ask > start_pts:
-        if not track.seek(ask):
-            fallback = "its container cannot be searched"
-            break
-        tail = list(shown_packets(track, track.packets()))
-        if tail and (tail[0].is_keyframe or len(tail) >= REORDER_DEPTH):
-            return max(_last_end(track, tail, frame_ticks), start_pts + 1), None
+    while is_seekable and ask > start_pts and track.seek(ask):
+        end = _last_end(track, track.packets(), frame_ticks, is_tail=True)
+        if end is not None:
+            return max(end, start_pts + 1)
         ask, step = ask - step, step * 2
-    else:
-        fallback = None
-    packets = shown_packets(track, track.packets_from_start())
-    return max(_last_end(track, packets, frame_ticks), start_pts + 1), fallback
+    end = _last_end(track, track.packets_from_start(), frame_ticks)
+    return max(end or 0, start_pts + 1)
 
 
 def _promised_end(track: Track, start_pts: int) -> int:
@@ -184,11 +190,22 @@ def _promised_end(track: Track, start_pts: int) -> int:
     return start_pts
 
 
-def _last_end(track: Track, packets: Iterable[Packet], frame_ticks: Fraction) -> int:
-    """End of the packet shown last; a broken one at the very end counts only if it decodes."""
-    last = max(packets, key=lambda packet: packet.pts, default=None)
-    if last is None:
-        return 0
+def _last_end(
+    track: Track, packets: Iterable[Packet], frame_ticks: Fraction, *, is_tail: bool = False
+) -> int | None:
+    """End of the packet shown last; a broken one at the very end counts only if it decodes.
+
+    None if there is no packet, or if a tail is too short to hold the last one for certain.
+    """
+    first = last = None
+    num_packets = 0
+    for packet in shown_packets(track, packets):
+        num_packets += 1
+        first = first or packet
+        if last is None or packet.pts >= last.pts:
+            last = packet
+    if last is None or (is_tail and not first.is_keyframe and num_packets < REORDER_DEPTH):
+        return None
     if last.is_corrupt and not _is_decodable(track, last.pts):
         return last.pts
     return last.pts + _length(track, last, frame_ticks)

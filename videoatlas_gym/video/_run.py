@@ -29,6 +29,8 @@ _STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
 """Codecs in which every packet that is not hidden gives one picture, so that a loss can be told."""
 
 _MAX_DAMAGED_PACKETS = 2_000
+_MAX_QUEUED_BYTES = 64 << 20
+"""Looking further ahead than this would only save decoding; memory is worth more."""
 
 
 class Picture(NamedTuple):
@@ -109,7 +111,9 @@ class Run:
 
     def _look_ahead(self) -> Iterator[Packet]:
         yield from self.queue
-        for packet in self._packets:
+        num_bytes = sum(packet.size for packet in self.queue)
+        while num_bytes < _MAX_QUEUED_BYTES and (packet := next(self._packets, None)) is not None:
+            num_bytes += packet.size
             self.queue.append(packet)
             yield packet
 

@@ -126,8 +126,12 @@ class VideoReader(VideoSource):
             raise ValueError(f"size must be at least 1x1 pixels, got {size[0]}x{size[1]}.")
         with self._lock:
             ticks = [self._tick(moment) for moment in seconds]
-            shown: dict[int, Frame] = {}
-            at_tick = {tick: self._shown(tick, size, shown) for tick in sorted(set(ticks))}
+            moments = dict(zip(ticks, seconds, strict=True))
+            painted: dict[int, Frame] = {}
+            at_tick: dict[int, Frame] = {}
+            for tick in sorted(moments):
+                with self._typed_errors(moments[tick]):
+                    at_tick[tick] = self._painted(self._picture_at(tick), size, painted)
             return [at_tick[tick] for tick in ticks]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
@@ -240,13 +244,11 @@ class VideoReader(VideoSource):
         facts = self._opened()
         return float((pts - facts.start_pts) * facts.time_base)
 
-    def _shown(self, tick: int, size: tuple[int, int] | None, shown: dict[int, Frame]) -> Frame:
-        with self._typed_errors(self._seconds(tick)):
-            picture = self._picture_at(tick)
-            if picture.pts not in shown:
-                rgb = self._painter.paint(picture.frame, size)
-                shown[picture.pts] = Frame(rgb, self._seconds(picture.pts), picture.pts)
-        return shown[picture.pts]
+    def _painted(self, picture: Picture, size, painted: dict[int, Frame]) -> Frame:
+        if picture.pts not in painted:
+            rgb = self._painter.paint(picture.frame, size)
+            painted[picture.pts] = Frame(rgb, self._seconds(picture.pts), picture.pts)
+        return painted[picture.pts]
 
     def _picture_at(self, tick: int) -> Picture:
         if not self._is_on_the_way(tick):

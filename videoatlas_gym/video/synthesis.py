@@ -51,7 +51,8 @@ def write_video(
         frames: Pictures, uint8 RGB (height, width, 3), all of one size (even for most codecs).
         frames_per_second: Constant rate, used where `times_seconds` is None.
         times_seconds: Presentation time of each frame in seconds, ascending, rounded to 1/90000 s
-            (1/1000 s in Matroska and WebM). The last frame lasts as long as the one before it.
+            (1/1000 s in Matroska and WebM). The last frame lasts as long as the one before it
+            (files with B-frames may store another length for it).
         codec: An encoder of FFmpeg, for example "libx264", "libx265", "libvpx-vp9", "mpeg4".
         pixel_format: "yuv420p", or what the codec takes, by default.
         options: Options of the encoder, for example ``{"crf": "18"}``.
@@ -234,8 +235,8 @@ def read_number(rgb: NDArray[np.uint8]) -> int:
         brightness = float(_core(rgb[rows, columns]).mean())
         if 96 < brightness < 160:
             raise ValueError(
-                f"this picture carries no number: a block has brightness "
-                f"{brightness:.0f}, which is neither black nor white. Crop letterbox bars first, or use a bigger picture."
+                f"this picture carries no number: a block has brightness {brightness:.0f}, neither "
+                "black nor white. Crop letterbox bars first, or use a bigger picture."
             )
         number = number << 1 | (brightness > 128)
     return number

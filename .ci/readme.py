@@ -1,0 +1,44 @@
+"""Run the README's quick start as it stands: every `bash` and `python` block between the markers.
+
+Bash blocks run in order in one empty folder with a virtual environment that holds the base install only
+(no torch); Python blocks run there with its interpreter. Any non-zero exit code fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.S | re.M)
+QUICK_START = re.compile(r"<!-- quick start -->(.*?)<!-- end of quick start -->", re.S)
+MINUTES = 10
+
+
+def main() -> int:
+    """Run the blocks; return 0 when all went well."""
+    quick_start = "".join(QUICK_START.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    blocks = BLOCK.findall(quick_start)
+    if not blocks:
+        sys.exit("README.md has no quick start between its markers.")
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(Path(folder, "venv"), with_pip=True)
+        path = f"{Path(folder, 'venv', 'bin')}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "SOURCE": str(ROOT)}
+        for language, code in blocks:
+            print(f"--- {language}\n{code}", flush=True)
+            command = ["bash", "-euc", code] if language == "bash" else ["python", "-c", code]
+            subprocess.run(
+                command, cwd=folder, env=environment, check=True, timeout=MINUTES * 60
+            )
+    print(f"{len(blocks)} blocks of the README's quick start ran.")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
