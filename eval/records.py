@@ -14,7 +14,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -43,7 +42,10 @@ class RunDirectoryError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One episode: what was played, what came out, and what it cost."""
+    """One episode: what was played, what came out, and what it cost.
+
+    What is not described here is so in `policies.rollout.Episode`.
+    """
 
     schema_version: int = SCHEMA_VERSION
     config_hash: str
@@ -62,24 +64,16 @@ class Record:
     """In [0, 1]; None where the episode does not count: `infra_error` or `error` says why."""
     answer: int | str | None = None
     evidence: list
-    """Kept items as data, see `Evidence.to_json`."""
     usage: dict
-    """What was spent, see `Usage`."""
     actions: dict
-    """How often each verb was taken."""
     num_illegal: int = 0
     deepest: int = 0
-    """Depth of the deepest grid opened, root = 0."""
     resolution_seconds: float = 0.0
-    """Cell length of that grid, in seconds."""
     coverage_explored: float = 0.0
-    """Share of the video inside opened cells."""
     coverage_dead: float = 0.0
-    """Share of the video that was ruled out."""
     terminated: bool = False
     truncated: bool = False
     budget_exceeded: str = ""
-    """Name of the budget that ended the episode, or ""."""
     infra_error: str = ""
     """What failed that is not the policy's fault, or ""."""
     error: str = ""
@@ -87,9 +81,7 @@ class Record:
     is_privileged: bool = False
     """Whether the policy was shown the truth."""
     frames_decoded: int = 0
-    """Decoder work: telemetry, depends on what caches held."""
     seconds: float = 0.0
-    """Wall-clock time of the episode: telemetry."""
     trajectory: str = ""
     """File below the directory, or "" where the policy raised."""
 
@@ -132,8 +124,8 @@ class Record:
 
 
 _TYPES: dict[str, Any] = {
-    name: hint for name, hint in get_type_hints(Record).items() if name in Record.__match_args__
-} or {field.name: get_type_hints(Record)[field.name] for field in fields(Record)}
+    field.name: get_type_hints(Record)[field.name] for field in fields(Record)
+}
 
 
 def _name(allowed: Any) -> str:
@@ -144,3 +136,220 @@ def _plain(value: object) -> int | float | bool:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a record holds plain data, got {type(value).__name__}.")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that results depend on, by name."""
+    return {
+        "python": platform.python_version(),
+        "videoatlas_gym": videoatlas_gym.__version__,
+        "gymnasium": gymnasium.__version__,
+        "numpy": np.__version__,
+        "av": av.__version__,
+        "pillow": PIL.__version__,
+    }
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a directory holds a run; False where there is nothing yet.
+
+    Raises:
+        RunDirectoryError: If something else is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        return False
+    if not path.is_dir():
+        raise RunDirectoryError(f"{str(path)!r} is a file. Name a new directory for the records.")
+    if (path / CONFIG).is_file():
+        return True
+    # A run killed while it was being set up leaves these two, and nothing to lose in them.
+    begun = {p for p in path.iterdir() if p.name == RECORDS and p.stat().st_size == 0}
+    if others := sorted({p for p in path.iterdir() if not _is_partial(p)} - begun):
+        raise RunDirectoryError(
+            f"{str(path)!r} is not empty and holds no run (found {others[0].name!r}). "
+            "Name a new or an empty directory; nothing was changed."
+        )
+    return False
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Return the configuration of a run: its arguments, versions, notes and their hash.
+
+    Raises:
+        RunDirectoryError: If there is none, or none of this schema.
+    """
+    path = Path(path)
+    if not is_run(path):
+        raise RunDirectoryError(f"{str(path)!r} holds no run. Name the directory of one.")
+    try:
+        data = json.loads((path / CONFIG).read_bytes())
+        found = data["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(
+            f"{str(path / CONFIG)!r} is no configuration of a run ({error}). Name a new directory."
+        ) from error
+    if found != SCHEMA_VERSION:
+        raise RunDirectoryError(
+            f"{str(path)!r} was written under schema {found!r}, this version reads "
+            f"{SCHEMA_VERSION}. Name a new directory, or use the version that wrote it."
+        )
+    return data
+
+
+def read_records(path: str | Path) -> list[Record]:
+    """Return the records of a run, without its torn last line if there is one; changes nothing.
+
+    Raises:
+        RunDirectoryError: If a line is no record of this run and schema, or an episode is twice.
+    """
+    config_hash = read_config(path)["config_hash"]
+    file = Path(path) / RECORDS
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    records: dict[Key, Record] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            record = Record.from_line(line)
+            if record.config_hash != config_hash:
+                raise ValueError("it belongs to another configuration")
+            if record.key in records:
+                raise ValueError(f"episode {record.key} was recorded before")
+        except (ValueError, TypeError) as error:
+            raise RunDirectoryError(
+                f"line {number} of {str(file)!r} cannot be used: {error}. "
+                "Name a new directory; nothing was changed."
+            ) from error
+        records[record.key] = record
+    return list(records.values())
+
+
+class RunDirectory:
+    """A run that can be written to: begins in a new or empty directory, or resumes an equal one.
+
+    One writer at a time; the lock ends with the process that holds it. Each record is on the disk
+    before `append` returns.
+
+    Args:
+        path: The directory; made if it is missing.
+        config: What determines the results, as plain JSON data. Versions are added to it.
+        notes: What else is worth keeping, such as where files lay. Not part of the hash.
+
+    Raises:
+        RunDirectoryError: If another run or anything else is there, or another process writes.
+    """
+
+    def __init__(
+        self, path: str | Path, config: Mapping[str, Any], *, notes: Mapping[str, Any] | None = None
+    ):
+        self.path = Path(path)
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "config": json.loads(json.dumps(config)),
+            "versions": versions(),
+        }
+        self.config_hash = hash_of(content)
+        is_run(self.path)  # raises before anything is written where no run belongs
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self.path / RECORDS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._lock()
+            if is_run(self.path):
+                self._check_equal(content)
+            else:
+                described = {"config_hash": self.config_hash, **content, "notes": dict(notes or {})}
+                _write(self.path / CONFIG, json.dumps(described, indent=2) + "\n")
+            self._records = {record.key: record for record in read_records(self.path)}
+            self._cut_torn_line()
+            (self.path / TRAJECTORIES).mkdir(exist_ok=True)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def records(self) -> dict[Key, Record]:
+        """All records so far by episode, in the order in which they were written."""
+        return dict(self._records)
+
+    def append(self, record: Record, trajectory: Trajectory | None = None) -> None:
+        """Keep an episode: its trajectory first, then its record.
+
+        Raises:
+            ValueError: If the record is of another configuration, or of an episode that is there.
+        """
+        if record.config_hash != self.config_hash or record.key in self._records:
+            raise ValueError(f"record {record.key} is there already, or of another configuration.")
+        if trajectory is not None:
+            trajectory.save(self.path / record.trajectory)
+        left = memoryview(record.to_line().encode())
+        while left:
+            left = left[os.write(self._file, left) :]
+        os.fsync(self._file)
+        self._records[record.key] = record
+
+    def write_table(self, text: str) -> Path:
+        """Write the table, atomically; return its path."""
+        _write(self.path / TABLE, text)
+        return self.path / TABLE
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"another process is writing to {str(self.path)!r}. Wait for it or name another "
+                "directory."
+            ) from error
+
+    def _check_equal(self, content: dict[str, Any]) -> None:
+        there = read_config(self.path)
+        if there["config_hash"] == self.config_hash:
+            return
+        raise RunDirectoryError(
+            f"{str(self.path)!r} holds another run (different: {_difference(there, content)}). "
+            "Name a new directory, or repeat its arguments to resume it; nothing was changed."
+        )
+
+    def _cut_torn_line(self) -> None:
+        """Remove what follows the last end of line: a write that a kill cut short."""
+        kept = (self.path / RECORDS).read_bytes()
+        os.ftruncate(self._file, kept.rfind(b"\n") + 1)
+
+
+def hash_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON of some data."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Name the entries of the configuration and the versions that differ."""
+    old, new = (
+        {**data.get("config", {}), **{f"{k} version": v for k, v in data["versions"].items()}}
+        for data in (there, wanted)
+    )
+    return ", ".join(sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k)))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _is_partial(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".partial")

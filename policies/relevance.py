@@ -47,14 +47,17 @@ class PictureSimilarity:
         if "goal" not in observation:
             return np.full(len(cells), 0.5)
         goal = observation["goal"]
-        scale = goal.shape[0] // cells.shape[1]
-        goal = _unit(_shrink(_inner(goal, MARGIN_PX * scale)))
-        thumbnails = [_unit(_shrink(_inner(cell, MARGIN_PX))) for cell in cells]
+        if goal.shape != cells.shape[1:]:
+            # At a tile's size first: shrunk from another size, edges fall on other pixels.
+            size = (cells.shape[2], cells.shape[1])
+            goal = np.asarray(Image.fromarray(goal).resize(size, Image.Resampling.BOX))
+        goal = _unit(_shrink(_inner(goal)))
+        thumbnails = [_unit(_shrink(_inner(cell))) for cell in cells]
         return (1 + np.stack(thumbnails) @ goal) / 2
 
 
-def _inner(picture: NDArray[np.uint8], margin: int) -> NDArray[np.uint8]:
-    return picture[margin:-margin, margin:-margin]
+def _inner(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
 
 
 def _shrink(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -116,13 +116,14 @@ class Traversal(Policy):
         self._random = np.random.default_rng(self.seed)
 
     def act(self, observation: Observation, info: Info) -> Decision:
-        """Look at a new view once, then keep, walk on, or end."""
+        """Look at a new view once, then keep, walk on, or end; the last step is for the answer."""
         state = self.world.state
+        is_last = steps_left(state, observation) <= 1
         if state.current not in self._seen:
             keep = self._inspect(state, observation, info)
-            if keep is not None:
+            if keep is not None and not (is_last and state.rules.num_options):
                 return Decision(keep)
-        if self._best >= FOUND or steps_left(state, observation) <= 1:
+        if self._best >= FOUND or is_last:
             return Decision(self._end(info))
         while self._target is None or self._target in self._seen:
             if not len(self._waiting):
@@ -197,4 +198,4 @@ def steps_left(state: AtlasState, observation: Observation) -> float:
     share = float(observation["position"][-2])
     if share >= 1.0:
         return float("inf") if state.steps else 2.0
-    return state.steps * share / (1 - share)
+    return round(state.steps * share / (1 - share))

@@ -112,16 +112,22 @@ def visible_needle(seconds, grid_size, seed=0):
     """
     plain = DrawnSource(seconds, seed)
     geometry = GridGeometry(seconds, grid_size, plain.frame_seconds)
-    random = np.random.default_rng(seed)
-    while True:
-        path = random.integers(geometry.num_cells, size=geometry.levels_to_frame()).tolist()
-        middles = [geometry.midpoint(Cell(tuple(path[: d + 1]))) for d in range(len(path))]
-        *hints, found = [plain.index_at(middle) for middle in middles]
-        if len({*hints, found}) == len(path):
-            break
+    levels, random = geometry.levels_to_frame(), np.random.default_rng(seed)
+    is_shown_earlier = True
+    while is_shown_earlier:
+        path = random.integers(geometry.num_cells, size=levels).tolist()
+        *coarse, finest = [geometry.midpoint(Cell(tuple(path[: d + 1]))) for d in range(levels)]
+        span = frame_span(plain, plain.index_at(finest))
+        coarser = map(geometry.resolution_seconds, range(levels - 1))
+        is_shown_earlier = any(_is_met(span, width) for width in coarser)
+    hints = [plain.index_at(middle) for middle in coarse]
     shares = np.linspace(0.5, 0.8, len(hints)).tolist()
-    needle = Needle(frame_span(plain, found), tuple(zip(hints, shares, strict=True)))
-    return DrawnSource(seconds, seed, needle)
+    return DrawnSource(seconds, seed, Needle(span, tuple(zip(hints, shares, strict=True))))
+
+
+def _is_met(span, width):
+    """Whether the midpoint of any cell of a level, `width` seconds long, lies in the span."""
+    return (np.ceil(span.start_seconds / width - 0.5) + 0.5) * width < span.end_seconds
 
 
 def hidden_needle(seconds, seed=0):

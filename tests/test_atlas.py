@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playing import legal, play, start, verbs
 
-from videoatlas_gym.actions import CELL_VERBS, Action, encode
+from videoatlas_gym.actions import ACTIONS, Action, encode
 from videoatlas_gym.atlas import apply
 from videoatlas_gym.errors import IllegalAction
 from videoatlas_gym.memory import DeadZones
@@ -120,10 +120,18 @@ def test_scans_shorter_than_a_frame_or_wholly_dead_are_masked():
     assert legal(start(zones=[Span(34.1, 64.0)]), "INVESTIGATE_BEFORE") == [1, 2, 3]
 
 
-def test_the_depth_budget_bounds_scans_too():
-    for depth, expected in ((1, []), (2, [0, 1, 2])):
+def test_the_depth_budget_widens_scans_until_their_cells_are_coarse_enough():
+    for depth, length in ((1, 64.0), (2, 16.0), (3, 16.0)):
         state = start(seconds=256.0, max_depth=depth, investigate_seconds=16.0)
-        assert legal(state, "INVESTIGATE_AFTER") == expected
+        assert legal(state, "INVESTIGATE_AFTER") == [0, 1, 2]
+        assert play(state, "INVESTIGATE_AFTER 0").span == Span(64.0, 64.0 + length)
+
+
+def test_a_scan_is_masked_where_the_video_ends_too_soon_for_its_depth_budget():
+    state = start(seconds=256.0, max_depth=1, investigate_seconds=16.0)
+    deeper = play(state, "EXPAND 3")
+    assert legal(deeper, "INVESTIGATE_AFTER") == []
+    assert legal(deeper, "INVESTIGATE_BEFORE") == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("grid_size", [2, 3, 8])
@@ -148,7 +156,7 @@ def test_at_depth_zero_the_agent_can_only_look_keep_and_end(grid_size, traversal
 def test_dead_cells_cannot_be_looked_at_kept_or_marked():
     for traversal in ("dfs", "bfs"):
         state = start(zones=[Span(64.0, 128.0)], traversal=traversal)
-        for verb in CELL_VERBS:
+        for verb in (verb for verb, kind in ACTIONS.items() if kind.argument == "cell"):
             assert 1 not in legal(state, verb)
         assert list(state.cell_status & DEAD) == [0, DEAD, 0, 0]
 
@@ -198,7 +206,7 @@ def test_finishing_can_be_made_to_wait_for_evidence():
         state = start(finish_requires_evidence=True, num_options=options)
         assert end not in verbs(state)
         assert end in verbs(play(state, "ADD_TO_SCRATCHPAD 0"))
-        assert end not in verbs(state.fork()) and "FINISHED" not in verbs(state.fork())
+        assert "FINISHED" in verbs(state.fork()) and "ANSWER" not in verbs(state.fork())
     marked = play(start(traversal="bfs", finish_requires_evidence=True), "MARK_PROMISING 2")
     assert play(marked, "FINISHED").current == Cell((2,))
 

@@ -18,8 +18,9 @@ PACKAGES = {
 THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
 """All that the world may import besides the standard library."""
 FLOW = (
-    *("errors", "span", "usage", "memory", "actions", "state", "atlas", "video", "subtitles"),
-    *("render", "observation", "viewer", "tasks", "rewards", "trajectory", "env", "wrappers"),
+    *("errors", "span", "usage", "memory", "actions", "state", "atlas"),
+    *("cues", "_subtitle_text", "subtitles", "video"),
+    *("render", "observation", "viewer", "tasks", "rewards", "env", "wrappers", "trajectory"),
     *("doctor", "sheet", "cli"),
 )
 """Modules of the world in the order of the flow: each imports only what comes before it."""

@@ -6,11 +6,12 @@ verb by verb: one with a cell argument owns K * K consecutive codes, ANSWER eigh
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from videoatlas_gym.errors import one_of
+import numpy as np
+
+from videoatlas_gym.errors import one_of, shown
 
 MAX_CHOICES = 8
 """Answer codes in the action space, whatever the number of options of a task."""
@@ -67,7 +68,7 @@ ACTIONS: dict[str, ActionKind] = {
     )
 }
 
-CELL_VERBS = tuple(verb for verb, kind in ACTIONS.items() if kind.argument == "cell")
+ARTICLES = {"cell": "a cell", "answer": "an answer"}
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,15 @@ class Action:
         for argument in ("cell", "answer"):
             value = getattr(self, argument)
             if (value is not None) != (kind.argument == argument):
-                wants = f"takes a {kind.argument}" if kind.argument else "takes no argument"
+                wants = f"takes {ARTICLES[kind.argument]}" if kind.argument else "takes no argument"
                 raise ValueError(
-                    f"{self.verb} {wants}, got cell={self.cell}, answer={self.answer}."
+                    f"{self.verb} {wants}, got cell={shown(self.cell)}, "
+                    f"answer={shown(self.answer)}."
                 )
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 0):
-                raise ValueError(f"{argument} must be an index from 0, got {value!r}.")
+            if value is not None:
+                object.__setattr__(self, argument, _whole(argument, value))
         if not (isinstance(self.confidence, int | float) and 0 <= self.confidence <= 1):
-            raise ValueError(f"confidence must lie in [0, 1], got {self.confidence!r}.")
+            raise ValueError(f"confidence must lie in [0, 1], got {shown(self.confidence)}.")
         if not isinstance(self.note, str):
             raise ValueError(f"note must be a string, got {type(self.note).__name__}.")
 
@@ -151,7 +153,7 @@ def encode(action: Action, num_cells: int) -> int:
     index = action.argument or 0
     if index >= span.stop - span.start:
         raise ValueError(
-            f"{action} is outside the action space: indices of {action.verb} go from 0 to "
+            f"{action.verb} {shown(index)} is outside the action space: indices go from 0 to "
             f"{span.stop - span.start - 1}."
         )
     return span.start + int(index)
@@ -164,8 +166,10 @@ def decode(code: int, num_cells: int) -> Action:
         ValueError: If the code is not in ``[0, num_actions)`` or no whole number.
     """
     total = num_actions(num_cells)
-    if int(code) != code or not 0 <= code < total:
-        raise ValueError(f"action {code!r} is outside the space; codes go from 0 to {total - 1}.")
+    if not (0 <= code < total and int(code) == code):
+        raise ValueError(
+            f"action {shown(code)} is outside the space; codes go from 0 to {total - 1}."
+        )
     for verb, kind in ACTIONS.items():
         span = codes(verb, num_cells)
         if span.start <= code < span.stop:
@@ -205,12 +209,13 @@ def tool_schema(verb: str, num_cells: int, num_options: int = MAX_CHOICES) -> di
     properties: dict[str, Any] = {}
     if kind.argument:
         limit = num_cells if kind.argument == "cell" else num_options
-        meaning = "Cell of the picture" if kind.argument == "cell" else "Option"
+        is_cell = kind.argument == "cell"
+        meaning = "Cell of the picture, row by row" if is_cell else "Option"
         properties[kind.argument] = {
             "type": "integer",
             "minimum": 0,
             "maximum": limit - 1,
-            "description": f"{meaning}, counted from 0" + (", row by row." * (limit == num_cells)),
+            "description": f"{meaning}, counted from 0.",
         }
     if verb in ("ADD_TO_SCRATCHPAD", "FINISHED"):
         meaning = "What it shows." if kind.argument else "Answer to an open question."
@@ -244,23 +249,22 @@ def from_tool_call(name: str, arguments: dict[str, Any]) -> Action:
         ValueError: In a sentence that can be shown to the model.
     """
     verb = one_of("action", str(name).upper(), ACTIONS)
-    allowed = {ACTIONS[verb].argument, "note", "confidence"} - {None}
+    allowed = set(tool_schema(verb, 2)["function"]["parameters"]["properties"])
     if not isinstance(arguments, dict) or set(arguments) - allowed:
-        raise ValueError(f"{verb} takes {', '.join(sorted(allowed))}, got {arguments!r}.")
+        raise ValueError(f"{verb} takes {', '.join(sorted(allowed))}, got {shown(arguments)}.")
     values = dict(arguments)
     for key in {"cell", "answer"} & set(values):
-        values[key] = _whole(key, values[key])
+        if values[key] is None:
+            raise ValueError(f"{key} must be a whole number from 0, got None.")
     confidence = values.get("confidence", 1.0)
     if isinstance(confidence, bool) or not isinstance(confidence, int | float):
-        raise ValueError(f"confidence must be a number in [0, 1], got {confidence!r}.")
-    if not math.isfinite(confidence):
-        raise ValueError(f"confidence must be a number in [0, 1], got {confidence!r}.")
+        raise ValueError(f"confidence must be a number in [0, 1], got {shown(confidence)}.")
     return Action(verb, **values)
 
 
 def _whole(key: str, value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{key} must be a whole number, got {value!r}.")
-    return value
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"{key} must be a whole number from 0, got {shown(value)}.")
+    return int(value)

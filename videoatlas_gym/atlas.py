@@ -19,6 +19,9 @@ from videoatlas_gym.memory import DeadZones, Evidence
 from videoatlas_gym.span import Cell, Span
 from videoatlas_gym.state import QUEUED, VISITED, AtlasState, Scan
 
+ROUNDING = 1e-9
+"""Relative slack where lengths computed in two ways are compared."""
+
 
 def action_mask(state: AtlasState) -> NDArray[np.int8]:
     """Return what is legal in a state, int8 over the action space; computed once per state."""
@@ -65,14 +68,17 @@ def _may_investigate(state: AtlasState, side: str) -> NDArray[np.bool_]:
     starts, ends = _neighbourhoods(state, side)
     lengths = ends - starts
     finest = state.geometry.resolution_seconds(state.rules.max_depth)
-    wholly_dead = state.dead_zones.cover(starts, ends)
+    coarse_enough = lengths >= finest * state.num_cells * (1 - ROUNDING)
     long_enough = lengths >= state.geometry.frame_seconds
-    return ~state.dead & long_enough & (lengths / state.num_cells >= finest) & ~wholly_dead
+    wholly_dead = state.dead_zones.cover(starts, ends)
+    return ~state.dead & long_enough & coarse_enough & ~wholly_dead
 
 
 def _may_add(state: AtlasState) -> NDArray[np.bool_]:
     view, region = state.view, state.geometry.span(state.region)
-    legal = ~state.dead & state.scratchpad.would_change(view.starts, view.ends, view.moments)
+    starts = np.maximum(view.starts, region.start_seconds)
+    ends = np.minimum(view.ends, region.end_seconds)
+    legal = ~state.dead & state.scratchpad.would_change(starts, ends, view.moments)
     legal &= (view.moments >= region.start_seconds) & (view.moments < region.end_seconds)
     if state.zoomed is not None:
         legal &= np.arange(state.num_cells) == state.zoomed
@@ -113,12 +119,11 @@ def _mask(state: AtlasState) -> NDArray[np.int8]:
     stuck = not mask.any()
     goes_on = state.rules.traversal == "bfs" and bool(state.queue)
     has_options = state.rules.num_options > 0
-    may_end = stuck or bool(state.scratchpad.finds) or not state.rules.finish_requires_evidence
+    needs_evidence = state.rules.finish_requires_evidence and not state.is_fork
+    may_end = stuck or bool(state.scratchpad.finds) or not needs_evidence
     mask[finished] = goes_on or (may_end and (state.is_fork or not has_options))
     if has_options and not state.is_fork:
         mask[answers.start : answers.start + state.rules.num_options] = may_end
-    if not mask.any():
-        mask[finished] = 1
     return mask
 
 
@@ -148,8 +153,13 @@ def _investigate(state: AtlasState, action: Action) -> AtlasState:
 def _neighbourhoods(
     state: AtlasState, side: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Starts and ends of what a scan beside each cell would show; clipped, never the wrong side."""
-    reach, view = state.rules.investigate_seconds, state.view
+    """Starts and ends of what a scan beside each cell would show; clipped, never the wrong side.
+
+    As long as `investigate_seconds`, or longer where the depth budget allows no finer cells.
+    """
+    finest = state.geometry.resolution_seconds(state.rules.max_depth)
+    reach = max(state.rules.investigate_seconds, finest * state.num_cells)
+    view = state.view
     if side == "before":
         return np.maximum(view.starts - reach, 0.0), view.starts
     return view.ends, np.minimum(view.ends + reach, state.geometry.duration_seconds)

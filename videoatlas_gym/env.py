@@ -56,11 +56,11 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     | ZOOM | n | nothing zoomed; cell alive | shows its frame; `info["frame"]` is lossless |
     | INVESTIGATE_BEFORE | n | grid displayed; not finer than max_depth allows | scans before it |
     | INVESTIGATE_AFTER | n | grid displayed; not finer than max_depth allows | scans after it |
-    | ADD_TO_SCRATCHPAD | n | cell alive; something would change; over a zoom: that cell | keeps it
-    | | MARK_PROMISING | n | bfs; grid displayed; may be opened; not queued, not visited | queues it
-    | | BACKTRACK | 1 | zoom or scan displayed, or (dfs) below the root | closes it, or climbs | |
-    FINISHED | 1 | fork, or no options, or bfs with a queue, or nothing else | ends the region | |
-    ANSWER | 8 | the task has that option; not in a fork | ends the episode with it |
+    | ADD_TO_SCRATCHPAD | n | cell alive; something changes; over a zoom: that cell | keeps it |
+    | MARK_PROMISING | n | bfs; grid displayed; may be opened; not queued, not visited | queues it |
+    | BACKTRACK | 1 | zoom or scan displayed, or (dfs) below the root | closes it, or climbs |
+    | FINISHED | 1 | fork, or no options, or bfs with a queue, or nothing else | ends the region |
+    | ANSWER | 8 | the task has that option; not in a fork | ends the episode with it |
 
     Legal codes are 1 in the mask, which is never all zero: `observation["action_mask"]`,
     `info["action_mask"]` (int8) and `action_masks()` (bool). A masked action is a counted step
@@ -73,15 +73,16 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     | Key | Shape | Type | Meaning |
     |---|---|---|---|
     | view | (K h, K w, 3) | uint8 | the grid or scan; a zoomed frame, letterboxed |
-    | scratchpad | (4 h, 4 w, 3) | uint8 | the 16 best items by time, with index, time and subtitle
-    | | action_mask | (6 n + 10,) | int8 | 1 where the action is legal | | cell_status | (n,) | int8
-    | bits: 1 visited, 2 queued, 4 holds evidence, 8 dead | | path | (16,) | int16 | cell indices
-    from the root to the current grid, padded with -1 | | zoomed | (1,) | int16 | the zoomed cell,
-    -1 for none | | anchor | (2,) | int16 | the investigated cell and side (0 before, 1 after), -1
-    for none | | position | (16,) | float32 | where the agent is, see below; all in [-1, 1] | |
-    query | (2048,) | uint8 | question and options in UTF-8, padded with zeros | | subtitles |
-    (8192,) | uint8 | the view's subtitles, "cell: text" per line, in UTF-8 | | goal | (2 h, 2 w, 3)
-    | uint8 | the picture that is looked for; picture tasks only |
+    | scratchpad | (4 h, 4 w, 3) | uint8 | the 16 best items by time: index, time and subtitle |
+    | action_mask | (6 n + 10,) | int8 | 1 where the action is legal |
+    | cell_status | (n,) | int8 | bits: 1 visited, 2 queued, 4 holds evidence, 8 dead |
+    | path | (16,) | int16 | cell indices from the root to the current grid, padded with -1 |
+    | zoomed | (1,) | int16 | the zoomed cell, -1 for none |
+    | anchor | (2,) | int16 | the investigated cell and side (0 before, 1 after), -1 for none |
+    | position | (16,) | float32 | where the agent is, see below; all in [-1, 1] |
+    | query | (2048,) | uint8 | question and options in UTF-8, padded with zeros |
+    | subtitles | (8192,) | uint8 | the view's subtitles, "cell: text" per line, in UTF-8 |
+    | goal | (2 h, 2 w, 3) | uint8 | the picture that is looked for; picture tasks only |
 
     `position` holds: base_start, base_end (the displayed grid or scan, as shares of the video),
     cell_start, cell_end (the current grid's cell), region_start, region_end (what may be explored),
@@ -241,14 +242,16 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
 
         Raises:
             VideoError: If the video cannot be opened or its first view cannot be decoded.
+            BudgetExceeded: If the first view alone needs more frames than the budget allows.
             ValueError: If the option or the task's index is unknown.
         """
         super().reset(seed=seed)
         if not self.is_fork:
             self._begin(options or {})
         self._state = self._start
-        self._last = self._viewer.look(self._start, self._ledger, self._max_steps)
-        return self._last
+        observation, info = self._viewer.look(self._start, self._ledger, self._max_steps)
+        self._last = (observation, dict(info))
+        return observation, info
 
     def _begin(self, options: dict[str, Any]) -> None:
         self._task = task = self._tasks[self._chosen_index(options)]
@@ -257,6 +260,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         if self.lens is not None:
             source, subtitles = self.lens(source, subtitles)
         source = CachedSource(source, self._cache)
+        self._leave_source(source)
         geometry = GridGeometry(source.duration_seconds, self._grid_size, source.frame_seconds)
         depth = self._max_depth
         if depth is None:
@@ -273,6 +277,11 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._strip,
             self._draw_hidden(),
         )
+
+    def _leave_source(self, ahead: CachedSource) -> None:
+        """Close the last video unless it is the next: a set may hold more than can be open."""
+        if self._viewer is not None and self._viewer.source.source is not ahead.source:
+            self._viewer.source.close()
 
     def _chosen_index(self, options: dict[str, Any]) -> int:
         if unknown := set(options) - {"task"}:
@@ -326,7 +335,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             observation, info = self._viewer.look(after, self._ledger, self._max_steps)
         except (BudgetExceeded, VideoError) as error:
             return self._stopped(error)
-        self._state = after
+        self._state, self._last = after, (observation, dict(info))
         out_of_steps = self._max_steps is not None and after.steps >= self._max_steps
         truncated = out_of_steps and not after.done
         info["is_legal"] = is_legal
@@ -346,7 +355,6 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             reward = float(sum(info["reward_terms"].values()))
             if after.done or truncated:
                 info |= self._outcome()
-        self._last = (observation, info)
         return observation, reward, after.done, truncated, info
 
     def _as_action(self, action: int | Action) -> Action:
@@ -376,7 +384,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             evidence = self._viewer.evidence(state.scratchpad.items)
         except VideoError:
             evidence = [item.to_json() for item in state.scratchpad.items]
-        return {"answer": answer, "score": self._task.score(answer, state), "evidence": evidence}
+        score = self._task.score(answer, state)
+        shown = _Option(answer) if isinstance(answer, int) else answer
+        return {"answer": shown, "score": score, "evidence": evidence}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return what is legal now as bools, shape (n_actions,); sb3-contrib calls it."""
@@ -501,6 +511,13 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         """Release the video's decoders; forks share them and leave them open."""
         if self._viewer is not None and not self.is_fork:
             self._viewer.source.close()
+
+
+class _Option(int):
+    """An option's index in `info`, beside which a vector's other entries may be None or texts.
+
+    Gymnasium stacks plain integers into an integer array, which can hold neither.
+    """
 
 
 class FrameSearchEnv(VideoAtlasEnv):

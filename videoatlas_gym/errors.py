@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """Return a value's text, cut to a bounded length: what a model replies may be of any size."""
+    return _SHORT.repr(value)
 
 
 class IllegalAction(ValueError):
@@ -13,9 +22,9 @@ class IllegalAction(ValueError):
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the sentence for a name that is not in a table, with the nearest known one."""
     known = sorted(known)
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(str(name)[:80], known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}."
+    return f"unknown {kind} {shown(name)}.{hint} Known: {', '.join(known)}."
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:

@@ -109,6 +109,16 @@ class Scratchpad:
         """Whether the moment of any find lies in `span`."""
         return any(find.seconds in span for find in self.finds)
 
+    def lies_in_each(
+        self, starts: NDArray[np.float64], ends: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """For each span ``[start, end)``: does the moment of any find lie in it? Shape (n,)."""
+        return np.searchsorted(self._moments, starts) < np.searchsorted(self._moments, ends)
+
+    @cached_property
+    def _moments(self) -> NDArray[np.float64]:
+        return np.array([find.seconds for find in self.finds])
+
     def would_change(
         self, starts: NDArray[np.float64], ends: NDArray[np.float64], moments: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
@@ -152,7 +162,7 @@ def _item(group: tuple[Evidence, ...]) -> Evidence:
     span = best.span
     for find in group:
         span = span.hull(find.span)
-    return replace(best, span=span, step=max(find.step for find in group))
+    return replace(best, span=span)
 
 
 @dataclass(frozen=True)

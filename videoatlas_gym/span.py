@@ -15,6 +15,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+STRIP_FRAMES = 64
+"""Most frames that zooming into a leaf cell shows: all of a second at 64 frames per second."""
+
 
 @dataclass(frozen=True, order=True)
 class Span:
@@ -49,7 +52,8 @@ class Span:
 
     def overlaps(self, other: Span) -> bool:
         """Whether the two share a moment."""
-        return self.start_seconds < other.end_seconds and other.start_seconds < self.end_seconds
+        first = max(self.start_seconds, other.start_seconds)
+        return first < min(self.end_seconds, other.end_seconds)
 
     def intersection(self, other: Span) -> Span | None:
         """The shared part, or None when there is none."""
@@ -71,6 +75,9 @@ class Cell:
     """The address of one cell: its path of row-major indices from the root, ``()`` for the root."""
 
     path: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", tuple(map(int, self.path)))
 
     @property
     def depth(self) -> int:
@@ -114,9 +121,10 @@ class GridGeometry:
             raise ValueError(
                 f"duration_seconds must be positive and finite, got {self.duration_seconds}."
             )
-        if self.grid_size != int(self.grid_size) or self.grid_size < 2:
-            raise ValueError(f"grid_size must be at least 2, got {self.grid_size}.")
-        if not self.frame_seconds > 0:
+        if not (self.grid_size >= 2 and float(self.grid_size).is_integer()):
+            raise ValueError(f"grid_size must be a whole number, at least 2, got {self.grid_size}.")
+        object.__setattr__(self, "grid_size", int(self.grid_size))
+        if not (math.isfinite(self.frame_seconds) and self.frame_seconds > 0):
             raise ValueError(f"frame_seconds must be positive, got {self.frame_seconds}.")
 
     @property
@@ -165,9 +173,17 @@ class GridGeometry:
         """Length of the cells in a view at `depth`: ``T / K**(2 * (depth + 1))``."""
         return self._boundary(1, self.num_cells ** (depth + 1))
 
+    def shortest_opened(self, min_expand_seconds: float) -> float:
+        """Cells shorter than this are not opened: `min_expand_seconds`, and never below one frame.
+
+        At high frame rates cells are opened down to `STRIP_FRAMES` frames, so that what a leaf cell
+        holds can always be shown as a strip.
+        """
+        return max(min(min_expand_seconds, STRIP_FRAMES * self.frame_seconds), self.frame_seconds)
+
     def auto_depth(self, min_expand_seconds: float = 1.0) -> int:
-        """The first depth whose cells are shorter than `min_expand_seconds` and one frame allow."""
-        finest = max(min_expand_seconds, self.frame_seconds)
+        """The first depth whose cells are too short to be opened (see `shortest_opened`)."""
+        finest = self.shortest_opened(min_expand_seconds)
         depth = 0
         while self.resolution_seconds(depth) >= finest:
             depth += 1

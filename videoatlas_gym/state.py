@@ -6,7 +6,7 @@ be compared, stored as JSON, forked and merged without a video (VideoAtlas, sect
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,7 +34,8 @@ class Rules:
     min_expand_seconds: float = 1.0
     """Cells shorter than this are not opened; 0 allows down to one frame."""
     investigate_seconds: float = 30.0
-    """Length of the neighbourhood that a scan shows, in seconds."""
+    """Length of the neighbourhood that a scan shows, in seconds; longer where cells of that length
+    would be finer than `max_depth` allows."""
     min_confidence: float = 0.7
     """Evidence below this is rejected, with a reason."""
     dead_zones: str = "on_leave"
@@ -45,16 +46,18 @@ class Rules:
     def __post_init__(self) -> None:
         one_of("traversal", self.traversal, ("bfs", "dfs"))
         one_of("dead_zones", self.dead_zones, ("never", "on_leave"))
-        if self.max_depth < 0:
-            raise ValueError(f"max_depth must be 0 or more, got {self.max_depth}.")
+        if not (self.max_depth >= 0 and self.max_depth == int(self.max_depth)):
+            raise ValueError(f"max_depth must be a whole number, 0 or more, got {self.max_depth}.")
         if not 0 <= self.num_options <= MAX_CHOICES:
             raise ValueError(
                 f"a task has at most {MAX_CHOICES} options, got {self.num_options}. "
                 "Ask it as an open question, or drop options."
             )
         for name in ("min_expand_seconds", "min_confidence"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        if self.min_confidence > 1:
+            raise ValueError(f"min_confidence must be at most 1, got {self.min_confidence}.")
         if not self.investigate_seconds > 0:
             raise ValueError(
                 f"investigate_seconds must be positive, got {self.investigate_seconds}."
@@ -81,6 +84,11 @@ class View:
     ends: NDArray[np.float64]
     moments: NDArray[np.float64]
     """The moment whose frame stands for each cell: its midpoint."""
+
+
+def _locked(array: NDArray) -> NDArray:
+    array.setflags(write=False)
+    return array
 
 
 @dataclass(frozen=True)
@@ -143,8 +151,8 @@ class AtlasState:
         if not self.scan:
             edges = self.geometry.edges(self.current)
             return View(edges[:-1], edges[1:], self.geometry.midpoints(self.current))
-        edges = split(self.scan.span, self.num_cells)
-        return View(edges[:-1], edges[1:], (edges[:-1] + edges[1:]) / 2)
+        edges = _locked(split(self.scan.span, self.num_cells))
+        return View(edges[:-1], edges[1:], _locked((edges[:-1] + edges[1:]) / 2))
 
     def cell_span(self, index: int) -> Span:
         """The span of one displayed cell."""
@@ -153,14 +161,14 @@ class AtlasState:
     @cached_property
     def dead(self) -> NDArray[np.bool_]:
         """Which displayed cells are dead: all ruled out; in a scan, those showing a dead moment."""
-        if self.scan:
-            return self.dead_zones.hold(self.view.moments)
-        return self.dead_zones.cover(self.view.starts, self.view.ends)
+        starts, ends, zones = self.view.starts, self.view.ends, self.dead_zones
+        ruled_out = zones.hold(self.view.moments) if self.scan else zones.cover(starts, ends)
+        return _locked(ruled_out & ~self.scratchpad.lies_in_each(starts, ends))
 
     @cached_property
     def fits_deeper(self) -> NDArray[np.bool_]:
         """Which displayed cells are long enough to open, whatever the depth budget, shape (n,)."""
-        shortest = max(self.rules.min_expand_seconds, self.geometry.frame_seconds)
+        shortest = self.geometry.shortest_opened(self.rules.min_expand_seconds)
         return (self.view.ends - self.view.starts >= shortest) & (self.scan is None)
 
     @cached_property
@@ -173,41 +181,43 @@ class AtlasState:
         """Whether a cell anywhere in the video may be opened."""
         self.geometry.check(cell)
         span = self.geometry.span(cell)
-        shortest = max(self.rules.min_expand_seconds, self.geometry.frame_seconds)
-        is_dead = any(zone.covers(span) for zone in self.dead_zones.spans)
+        shortest = self.geometry.shortest_opened(self.rules.min_expand_seconds)
         deep_enough = cell.depth <= self.rules.max_depth
-        return deep_enough and span.duration_seconds >= shortest and not is_dead
+        return deep_enough and span.duration_seconds >= shortest and not self._is_dead(span)
+
+    def _is_dead(self, span: Span) -> bool:
+        covered = any(zone.covers(span) for zone in self.dead_zones.spans)
+        return covered and not self.scratchpad.lies_in(span)
 
     @cached_property
     def cell_status(self) -> NDArray[np.int8]:
         """Bits per displayed cell: 1 visited, 2 queued, 4 holds evidence, 8 dead; int8 (n,)."""
         status = np.where(self.dead, DEAD, 0).astype(np.int8)
-        for find in self.scratchpad.finds:
-            status[(self.view.starts <= find.seconds) & (find.seconds < self.view.ends)] |= EVIDENCE
+        status[self.scratchpad.lies_in_each(self.view.starts, self.view.ends)] |= EVIDENCE
         if not self.scan:
             for bit, cells in ((VISITED, self.visited), (QUEUED, self.queue)):
                 inside = [c.path[-1] for c in cells if c.path and c.path[:-1] == self.current.path]
                 status[inside] |= bit
-        return status
+        return _locked(status)
 
     def merge(self, *others: AtlasState) -> AtlasState:
         """Join the memories of other states into this one, which keeps its own place.
 
-        Commutative and associative in what is remembered: evidence is united, dead zones are united
-        less all evidence, visited cells are united.
+        Commutative, associative and idempotent in what is remembered: evidence, dead zones and
+        visited cells are united. What others have visited leaves this state's queue.
         """
         if any(other.geometry != self.geometry for other in others):
             raise ValueError("states of different videos or grids cannot be merged.")
         pad = self.scratchpad.union(*(other.scratchpad for other in others))
         zones = self.dead_zones.add(*(zone for other in others for zone in other.dead_zones.spans))
-        visited = self.visited.union(*(other.visited for other in others))
-        zones = zones.subtract(find.span for find in pad.finds)
-        return replace(self, scratchpad=pad, dead_zones=zones, visited=visited).without_dead_queue()
+        explored = frozenset().union(*(other.visited for other in others))
+        queue = tuple(cell for cell in self.queue if cell not in explored)
+        merged = replace(self, scratchpad=pad, dead_zones=zones, queue=queue)
+        return replace(merged, visited=self.visited | explored).without_dead_queue()
 
     def without_dead_queue(self) -> AtlasState:
         """Return the state with the dead cells taken off its queue."""
-        zones, span = self.dead_zones.spans, self.geometry.span
-        alive = tuple(c for c in self.queue if not any(zone.covers(span(c)) for zone in zones))
+        alive = tuple(c for c in self.queue if not self._is_dead(self.geometry.span(c)))
         return self if alive == self.queue else replace(self, queue=alive)
 
     def fork(self, cell: Cell | None = None) -> AtlasState:
@@ -235,6 +245,9 @@ class AtlasState:
             steps=self.steps,
             looks=self.looks,
         )
+
+    def __getstate__(self) -> dict:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def to_json(self) -> dict:
         """Return plain JSON data from which `from_json` makes an equal state."""

@@ -11,6 +11,8 @@ import time
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, fields
 
+from videoatlas_gym.errors import one_of
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -69,8 +71,8 @@ class Budget:
         if value is None or isinstance(value, Budget):
             return value or cls()
         known = [f.name for f in fields(cls)]
-        if unknown := set(value) - set(known):
-            raise ValueError(f"unknown budget {sorted(unknown)}; known: {', '.join(known)}.")
+        for name in value:
+            one_of("budget", name, known)
         return cls(**value)
 
 

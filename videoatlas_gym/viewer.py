@@ -27,6 +27,7 @@ from videoatlas_gym.observation import (
     place,
     position,
 )
+from videoatlas_gym.span import STRIP_FRAMES
 from videoatlas_gym.state import DEAD, AtlasState
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
@@ -34,8 +35,6 @@ from videoatlas_gym.video import Frame, VideoSource
 
 EVIDENCE_SUBTITLE_SECONDS = 2.0
 """Subtitles this close to a kept moment belong to the evidence (R55)."""
-STRIP_FRAMES = 64
-"""Most frames a strip shows: a leaf cell is at most a second long, so all of them up to 64 fps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +66,10 @@ class Viewer:
     """Zoom into a leaf cell shows all its frames."""
     hidden: NDArray[np.bool_] | None = None
     """Cells left grey until the first look, shape (n,)."""
-    _drawn: dict[tuple[Evidence, ...], NDArray[np.uint8]] = field(default_factory=dict, init=False)
-    """The scratchpad as drawn last: most steps do not change it."""
+    _drawn: dict[tuple[Evidence, ...], tuple[NDArray[np.uint8], list[Frame]]] = field(
+        default_factory=dict, init=False
+    )
+    """The scratchpad as drawn last, with its frames: most steps do not change it."""
 
     def look(
         self, state: AtlasState, ledger: Ledger, max_steps: int | None = None
@@ -82,14 +83,16 @@ class Viewer:
             BudgetExceeded: If the frames to show do not fit the budget; nothing is booked then.
             FrameDecodeError: If one of them cannot be decoded.
         """
-        view, shown = self._view(state, ledger)
+        view, shown, frames = self._view(state)
+        scratchpad, kept = self._scratchpad(state)
+        ledger.show(frame.pts for frame in (*frames, *kept))
         steps_left, frames_left = ledger.fractions_left()
         if max_steps is not None:
             steps_left = min(steps_left, max(0.0, 1 - state.steps / max_steps))
         texts = self._subtitles(state)
         observation = {
             "view": view,
-            "scratchpad": self._scratchpad(state),
+            "scratchpad": scratchpad,
             **place(state),
             "position": position(state, steps_left, frames_left),
             "query": _query_bytes(self.question.text),
@@ -119,33 +122,33 @@ class Viewer:
             for item, frame in zip(items, frames, strict=True)
         ]
 
-    def _view(self, state: AtlasState, ledger: Ledger) -> tuple[NDArray[np.uint8], dict]:
+    def _view(self, state: AtlasState) -> tuple[NDArray[np.uint8], dict, list[Frame]]:
+        """Return the picture, what it adds to `info`, and the frames it shows."""
         if state.zoomed is not None:
-            return self._zoom(state, ledger)
+            return self._zoom(state)
         hidden = self._hidden(state)
         shown = (state.cell_status & DEAD == 0) & (True if hidden is None else ~hidden)
-        tiles = self._tiles(state.view.moments, shown, ledger)
+        tiles, frames = self._tiles(state.view.moments, shown)
         labels = [str(i) for i in range(state.num_cells)] if self.labels else None
         sheet = render.contact_sheet(
             tiles, columns=self.grid_size, status=state.cell_status, hidden=hidden, labels=labels
         )
-        return sheet, {}
+        return sheet, {}, frames
 
     def _hidden(self, state: AtlasState) -> NDArray[np.bool_] | None:
         return self.hidden if state.looks == 0 and not state.is_fork else None
 
     def _tiles(
-        self, moments: NDArray[np.float64], shown: NDArray[np.bool_], ledger: Ledger
-    ) -> NDArray[np.uint8]:
+        self, moments: NDArray[np.float64], shown: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], list[Frame]]:
         width, height = self.tile_size
         tiles = np.zeros((len(moments), height, width, 3), np.uint8)
         frames = self.source.frames_at(moments[shown].tolist(), self.tile_size)
-        ledger.show(frame.pts for frame in frames)
         for index, frame in zip(np.flatnonzero(shown), frames, strict=True):
             tiles[index] = frame.rgb
-        return tiles
+        return tiles, frames
 
-    def _zoom(self, state: AtlasState, ledger: Ledger) -> tuple[NDArray[np.uint8], dict]:
+    def _zoom(self, state: AtlasState) -> tuple[NDArray[np.uint8], dict, list[Frame]]:
         width, height = self.grid_size * self.tile_size[0], self.grid_size * self.tile_size[1]
         moment = float(state.view.moments[state.zoomed])
         frames = [self.source.frame_at(moment)]
@@ -153,13 +156,13 @@ class Viewer:
         if self.strip and not state.scan and not state.fits_deeper[state.zoomed]:
             frames = self._strip_frames(state)
             info["strip"] = tuple(frames)
-        ledger.show({info["frame"].pts, *(frame.pts for frame in frames)})
         if len(frames) == 1:
-            return render.letterbox(frames[0].rgb, width, height), info
+            return render.letterbox(frames[0].rgb, width, height), info, [info["frame"], *frames]
         columns = math.ceil(math.sqrt(len(frames)))
         cell = (width // columns, height // columns)
         tiles = np.stack([render.letterbox(frame.rgb, *cell) for frame in frames])
-        return render.letterbox(render.contact_sheet(tiles, columns=columns), width, height), info
+        sheet = render.letterbox(render.contact_sheet(tiles, columns=columns), width, height)
+        return sheet, info, [info["frame"], *frames]
 
     def _strip_frames(self, state: AtlasState) -> list[Frame]:
         """All frames on display within the zoomed cell, evenly thinned past `STRIP_FRAMES`."""
@@ -169,16 +172,19 @@ class Viewer:
             times = times[np.linspace(0, len(times) - 1, STRIP_FRAMES).round().astype(int)]
         return self.source.frames_at(times.tolist())
 
-    def _scratchpad(self, state: AtlasState) -> NDArray[np.uint8]:
+    def _scratchpad(self, state: AtlasState) -> tuple[NDArray[np.uint8], list[Frame]]:
         items = tuple(sorted(state.scratchpad.best(SCRATCHPAD_COLUMNS * SCRATCHPAD_ROWS)))
-        if items not in self._drawn:
-            sheet = self._draw_scratchpad(items)
+        drawn = self._drawn.get(items)
+        if drawn is None:
+            drawn = self._draw_scratchpad(items)
             self._drawn.clear()
-            self._drawn[items] = sheet
-            return sheet.copy()
-        return self._drawn[items].copy()
+            self._drawn[items] = drawn
+        sheet, frames = drawn
+        return sheet.copy(), frames
 
-    def _draw_scratchpad(self, items: tuple[Evidence, ...]) -> NDArray[np.uint8]:
+    def _draw_scratchpad(
+        self, items: tuple[Evidence, ...]
+    ) -> tuple[NDArray[np.uint8], list[Frame]]:
         frames = self.source.frames_at([item.seconds for item in items], self.tile_size)
         captions = tuple(
             (f"{i} {render.clock(item.seconds)}", self._near(item.seconds))
@@ -188,13 +194,14 @@ class Viewer:
         tiles = np.empty((len(items), height, width, 3), np.uint8)
         for tile, frame in zip(tiles, frames, strict=True):
             tile[:] = frame.rgb
-        return render.scratchpad_sheet(
+        sheet = render.scratchpad_sheet(
             tiles,
             captions,
             columns=SCRATCHPAD_COLUMNS,
             rows=SCRATCHPAD_ROWS,
             tile_size=self.tile_size,
         )
+        return sheet, frames
 
     def _near(self, seconds: float) -> str:
         reach = EVIDENCE_SUBTITLE_SECONDS

@@ -62,6 +62,12 @@ class _AtlasWrapper(gym.Wrapper, RecordConstructorArgs):
         observation, info = self._seen(observation, info)
         return observation, reward, terminated, truncated, info
 
+    def refuse(self, reason: str):
+        """Count a step for a request that names no action; see `VideoAtlasEnv.refuse`."""
+        observation, *outcome, info = self.env.get_wrapper_attr("refuse")(reason)
+        observation, info = self._seen(observation, info)
+        return observation, *outcome, info
+
     def observe(self) -> tuple[dict, dict]:
         """Return what is seen now, without a step."""
         return self._seen(*self.env.get_wrapper_attr("observe")())
@@ -124,14 +130,21 @@ def text_features(text: str, split: Any = words) -> NDArray[np.float32]:
 class ToolCalls(_AtlasWrapper):
     """Takes tool calls instead of codes: ``{"name": "expand", "arguments": {"cell": 12}}``.
 
-    A list of calls is taken one step each, until one is illegal, moves the agent or ends the
+    A list of calls is taken one step each, until one is illegal, displays other cells or ends the
     episode; the reward is the sum. What is wrong with a call is said in `info["last_error"]` and
     costs a step; nothing that a model writes raises. `tools()` returns the JSON schemas of what is
     legal now. Plain codes and `Action` are taken as well.
     """
 
-    MOVES = ("EXPAND", "BACKTRACK", "FINISHED", "ANSWER")
-    """Verbs after which the picture that later calls refer to is gone."""
+    MOVES = (
+        "EXPAND",
+        "INVESTIGATE_BEFORE",
+        "INVESTIGATE_AFTER",
+        "BACKTRACK",
+        "FINISHED",
+        "ANSWER",
+    )
+    """Verbs after which the cells that later calls refer to are no longer displayed."""
 
     def tools(self) -> list[dict[str, Any]]:
         """Return the legal actions as JSON-schema functions, in the order of the action table."""
@@ -187,7 +200,8 @@ class BlindObservation(_AtlasWrapper):
 
     def _seen(self, observation: dict, info: dict) -> tuple[dict, dict]:
         grey = {k: np.full_like(observation[k], HIDDEN_RGB[0]) for k in ("view", "scratchpad")}
-        blank = {"subtitles": np.zeros_like(observation["subtitles"])}
+        texts = {"subtitles", "subtitle_features"} & set(observation)
+        blank = {k: np.zeros_like(observation[k]) for k in texts}
         hidden = {k: v for k, v in info.items() if k not in ("frame", "strip")}
         hidden["subtitles"] = ("",) * len(info["subtitles"])
         if "evidence" in hidden:

@@ -5,7 +5,8 @@ pictures of any of them. All are a `VideoSource`. Writing lives in `videoatlas_g
 """
 
 from videoatlas_gym.video.cache import CachedSource, TileCache
-from videoatlas_gym.video.concat import ConcatSource, Part
+from videoatlas_gym.video.concat import ConcatSource, join_to_duration
+from videoatlas_gym.video.part import Part
 from videoatlas_gym.video.reader import VideoReader
 from videoatlas_gym.video.source import (
     LETTERBOX_RGB,
@@ -28,4 +29,5 @@ __all__ = [
     "VideoOpenError",
     "VideoReader",
     "VideoSource",
+    "join_to_duration",
 ]

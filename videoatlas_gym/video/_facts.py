@@ -13,13 +13,14 @@ from statistics import median
 
 from av.packet import Packet
 
+from videoatlas_gym.video._damage import is_hidden
 from videoatlas_gym.video._picture import (
     MAX_SIDE_PX,
     Orientation,
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import REORDER_DEPTH, LostPicture, Picture, is_hidden
+from videoatlas_gym.video._run import REORDER_DEPTH, LostPicture, Picture
 from videoatlas_gym.video._track import Track
 from videoatlas_gym.video.source import VideoOpenError
 

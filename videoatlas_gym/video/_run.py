@@ -19,14 +19,13 @@ import av
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
+from videoatlas_gym.video._damage import DamageLog
+
 if TYPE_CHECKING:
     from videoatlas_gym.video._track import Track
 
 REORDER_DEPTH = 17
 """So many pictures after a moment settle it: H.264 and HEVC reorder at most 16."""
-
-_STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
-"""Codecs in which every packet that is not hidden gives one picture, so that a loss can be told."""
 
 _MAX_DAMAGED_PACKETS = 2_000
 _MAX_QUEUED_BYTES = 64 << 20
@@ -34,11 +33,11 @@ _MAX_QUEUED_BYTES = 64 << 20
 
 
 class Picture(NamedTuple):
-    """A decoded picture with its time stamp in ticks."""
+    """A decoded picture with its time stamp in ticks and its place in the order of decoding."""
 
     pts: int
     frame: VideoFrame
-    is_intact: bool
+    order: int
 
 
 class LostPicture(Exception):
@@ -51,21 +50,6 @@ class LostPicture(Exception):
 
 class FalseKeyFrame(LostPicture):
     """The container calls a packet a key frame, the decoder does not."""
-
-
-def is_hidden(codec_name: str, packet: Packet) -> bool:
-    """Whether a VP8 or VP9 packet only updates references and shows nothing."""
-    if codec_name not in ("vp8", "vp9") or not packet.size:
-        return False
-    data = memoryview(packet)
-    first = data[0]
-    if codec_name == "vp8":
-        return not first & 0x10
-    if data[-1] & 0xE0 == 0xC0:
-        return False  # A superframe: its last part is shown.
-    # Bits from the top: marker 2, profile 2 (and one more in profile 3), show_existing, type, show.
-    shift = 1 if first & 0x30 == 0x30 else 0
-    return not first >> (3 - shift) & 1 and not first >> (1 - shift) & 1
 
 
 class BrokenOrder(LostPicture):
@@ -84,14 +68,12 @@ class Run:
         self._track = track
         self._packets = packets
         self._coming: deque[Picture] = deque()
-        self._awaited: dict[int, str | None] = {}
-        self._lost: dict[int, str | None] = {}
-        self._is_intact = True
+        self._log = DamageLog(track.codec.name)
         self._is_confirmed = sync_pts is None
         self._last_pts: int | None = None
         self._num_shown = 0
         self._stamps: list[int] = []
-        self._untimed: deque[VideoFrame] = deque()
+        self._untimed: deque[tuple[VideoFrame, int]] = deque()
 
     def next_key(self, tick: int) -> Packet | None:
         """Look ahead, without decoding, for a key frame presented at or before `tick`."""
@@ -160,14 +142,26 @@ class Run:
         Raises:
             LostPicture: If that picture did not come out, or came out damaged.
         """
-        while True:
-            while self._coming and self._coming[0].pts <= tick:
-                self.current = self._coming.popleft()
-            if self._coming or self.is_ended:
-                break
+        while not self.is_ended and not (self._coming and self._coming[-1].pts > tick):
             self._decode_one()
-        self._refuse_loss(tick)
+        while self._coming and self._coming[0].pts <= tick:
+            self.current = self._coming.popleft()
+        if self.current is None:
+            raise LostPicture("nothing at or before that moment can be decoded", self.sync_pts)
+        if self._track.is_reordered:
+            self._refuse_uncertainty(self._log.has_damage)
+            return self.current
+        # What the picture is made from may be shown after it: see first that it came out well.
+        while not self.is_ended and self._log.awaits_before(self.current.order):
+            self._decode_one()
+        if (cause := self._log.loss(self.current.pts, tick)) is not None:
+            raise LostPicture(cause, self.sync_pts)
+        self._refuse_uncertainty(not self._log.is_intact(self.current.pts, self.current.order))
         return self.current
+
+    def _refuse_uncertainty(self, is_damaged: bool) -> None:
+        if is_damaged and self.sync_pts is not None:
+            raise LostPicture("it builds on a damaged picture", self.sync_pts)
 
     def _decode_one(self) -> None:
         packet = self.queue.popleft() if self.queue else next(self._packets, None)
@@ -175,6 +169,8 @@ class Run:
         for frame in frames:
             self._track.count_picture()
             self._accept(frame)
+        if self.is_ended:
+            self._log.pass_by()
         while self.is_ended and self._stamps:
             self._release_one()
 
@@ -186,41 +182,30 @@ class Run:
             return []
 
     def _decoded(self, packet: Packet) -> list[VideoFrame]:
-        if self._must_show(packet):
-            self._await(packet, None)
+        self._log.enter(packet)
         try:
             return self._track.codec.decode(packet)
         except av.error.FFmpegError as error:
-            if not packet.is_discard:
-                self._await(packet, f"{type(error).__name__}: {error.strerror}")
+            self._log.fail(packet, f"{type(error).__name__}: {error.strerror}")
             return []
-
-    def _must_show(self, packet: Packet) -> bool:
-        if packet.is_discard or self._track.is_reordered:
-            return False
-        name = self._track.codec.name
-        return name in _STRICT_CODECS and not is_hidden(name, packet)
-
-    def _await(self, packet: Packet, failure: str | None) -> None:
-        if packet.pts is not None:
-            self._awaited[packet.pts] = failure
 
     def _accept(self, frame: VideoFrame) -> None:
         pts = self._num_shown if self._track.ordinal_rate else frame.pts
         self._num_shown += 1
-        self._awaited.pop(pts, None)
-        if pts is None or (self.sync_pts is not None and pts < self.sync_pts):
+        if pts is None:
+            return
+        order = self._log.leave(pts, frame)
+        if self.sync_pts is not None and pts < self.sync_pts:
             return
         self._confirm_sync(pts, frame)
-        if frame.is_corrupt:
-            self._awaited[pts] = "the decoder marks it as damaged"
         if self._track.is_reordered:
-            self._retime(pts, frame)
+            self._retime(pts, frame, order)
         elif self._last_pts is None or pts >= self._last_pts:
             self._last_pts = pts
-            self._show(pts, frame)
-        elif any(self._awaited.values()) or not self._is_intact:
-            self._awaited[pts] = "damage around it put the pictures out of order"
+            self._log.pass_by(pts)
+            self._coming.append(Picture(pts, frame, order))
+        elif self._log.has_damage:
+            self._log.spoil(pts, order, "damage around it put the pictures out of order")
         else:
             raise BrokenOrder("time stamps run backwards", self.sync_pts)
 
@@ -234,38 +219,16 @@ class Run:
         if not self._is_confirmed and not (self._track.is_reordered and pts != self.sync_pts):
             raise FalseKeyFrame("it is no key frame, though marked as one", self.sync_pts)
 
-    def _retime(self, pts: int, frame: VideoFrame) -> None:
+    def _retime(self, pts: int, frame: VideoFrame, order: int) -> None:
         """Keep the decoder's order and give its i-th picture the i-th smallest time stamp."""
         heappush(self._stamps, pts)
-        self._untimed.append(frame)
+        self._untimed.append((frame, order))
         if len(self._stamps) >= REORDER_DEPTH:
             self._release_one()
 
     def _release_one(self) -> None:
         if not self._is_confirmed:
             raise FalseKeyFrame("it is no key frame, though marked as one", self.sync_pts)
-        pts, frame = heappop(self._stamps), self._untimed.popleft()
-        if self.trusted_pts is None or pts >= self.trusted_pts:
-            self._show(pts, frame)
-
-    def _show(self, pts: int, frame: VideoFrame) -> None:
-        """Line a picture up. After damage, up to the next key frame, it may not be what it was."""
-        is_damaged = any(stamp <= pts for stamp in self._awaited)
-        self._is_intact = not is_damaged and (self._is_intact or bool(frame.key_frame))
-        self._coming.append(Picture(pts, frame, self._is_intact))
-        self._lost.update((stamp, why) for stamp, why in self._awaited.items() if stamp <= pts)
-        self._awaited = {stamp: why for stamp, why in self._awaited.items() if stamp > pts}
-
-    def _refuse_loss(self, tick: int) -> None:
-        if self.current is None:
-            raise LostPicture("nothing at or before that moment can be decoded", self.sync_pts)
-        if self.is_ended:
-            self._lost.update(self._awaited)
-        shown = self.current.pts
-        self._lost = {stamp: why for stamp, why in self._lost.items() if stamp >= shown}
-        lost = max((stamp for stamp in self._lost if stamp <= tick), default=None)
-        if lost is not None:
-            cause = self._lost[lost] or "its data is there, but no picture comes out of it"
-            raise LostPicture(cause, self.sync_pts)
-        if not self.current.is_intact and self.sync_pts is not None:
-            raise LostPicture("it builds on a damaged picture before it", self.sync_pts)
+        picture = Picture(heappop(self._stamps), *self._untimed.popleft())
+        if self.trusted_pts is None or picture.pts >= self.trusted_pts:
+            self._coming.append(picture)

@@ -60,7 +60,10 @@ class VideoSource(Protocol):
 
     @property
     def native_size(self) -> tuple[int, int]:
-        """(width, height) in pixels of a full frame, upright and with square pixels."""
+        """(width, height) in pixels of a full frame, upright and with square pixels.
+
+        The largest where frames differ in size (`ConcatSource`).
+        """
 
     @property
     def frame_seconds(self) -> float:

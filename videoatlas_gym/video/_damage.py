@@ -1,0 +1,104 @@
+"""What became of each packet given to a decoder: shown, lost, or damaged, and what builds on that.
+
+Knows packets by time stamp and by their order of decoding. A picture is intact if nothing decoded
+since the key frame it rests on was damaged; that includes pictures shown after it, which B-frames
+are made from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+_STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
+"""Codecs in which every packet that is not hidden gives one picture, so that a loss can be told."""
+
+_REMEMBERED_KEYS = 64
+
+
+def is_hidden(codec_name: str, packet: Packet) -> bool:
+    """Whether a VP8 or VP9 packet only updates references and shows nothing."""
+    if codec_name not in ("vp8", "vp9") or not packet.size:
+        return False
+    data = memoryview(packet)
+    first = data[0]
+    if codec_name == "vp8":
+        return not first & 0x10
+    if data[-1] & 0xE0 == 0xC0:
+        return False  # A superframe: its last part is shown.
+    # Bits from the top: marker 2, profile 2 (and one more in profile 3), show_existing, type, show.
+    shift = 1 if first & 0x30 == 0x30 else 0
+    return not first >> (3 - shift) & 1 and not first >> (1 - shift) & 1
+
+
+class DamageLog:
+    """Follows the packets of one run through the decoder."""
+
+    def __init__(self, codec_name: str) -> None:
+        self._codec_name = codec_name
+        self._is_strict = codec_name in _STRICT_CODECS
+        self._num_decoded = 0
+        self._pending: dict[int, tuple[int, bool]] = {}
+        self._lost: dict[int, str] = {}
+        self._damaged_orders: list[int] = []
+        self._keys: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_KEYS)
+
+    @property
+    def has_damage(self) -> bool:
+        """Whether anything went wrong so far."""
+        return bool(self._damaged_orders)
+
+    def enter(self, packet: Packet) -> None:
+        """Note a packet that is about to be decoded."""
+        self._num_decoded += 1
+        if packet.pts is not None and not packet.is_discard:
+            must_show = self._is_strict and not is_hidden(self._codec_name, packet)
+            self._pending[packet.pts] = (self._num_decoded, must_show)
+
+    def fail(self, packet: Packet, cause: str) -> None:
+        """Note that the decoder refused the packet just entered."""
+        self._damaged_orders.append(self._num_decoded)
+        if self._pending.pop(packet.pts, None) is not None:
+            self._lost[packet.pts] = cause
+
+    def leave(self, pts: int, frame: VideoFrame) -> int:
+        """Note a picture that came out; return its order of decoding, counted from 1."""
+        order, _ = self._pending.pop(pts, (self._num_decoded, False))
+        if frame.interlaced_frame:
+            self._is_strict = False  # The second field of a frame may be a packet of its own.
+        if frame.is_corrupt:
+            self.spoil(pts, order, "the decoder marks it as damaged")
+        elif frame.key_frame:
+            self._keys.append((order, pts))
+        return order
+
+    def spoil(self, pts: int, order: int, cause: str) -> None:
+        """Note that the picture is not to be shown."""
+        self._damaged_orders.append(order)
+        self._lost[pts] = cause
+
+    def pass_by(self, pts: float = math.inf) -> None:
+        """Note that display has come to `pts`: what was due before and did not come is lost."""
+        for stamp in [stamp for stamp in self._pending if stamp < pts]:
+            order, must_show = self._pending.pop(stamp)
+            if must_show and self._is_strict:
+                self.spoil(stamp, order, "its data is there, but no picture comes out of it")
+
+    def awaits_before(self, order: int) -> bool:
+        """Whether something decoded before the picture of that order has still to come out."""
+        return any(pending < order for pending, _ in self._pending.values())
+
+    def loss(self, shown_pts: int, tick: int) -> str | None:
+        """Why the picture shown is not the one of `tick`, or None if it is; forgets what is past."""
+        self._lost = {stamp: why for stamp, why in self._lost.items() if stamp >= shown_pts}
+        late = [stamp for stamp in self._lost if stamp <= tick]
+        return self._lost[max(late)] if late else None
+
+    def is_intact(self, pts: int, order: int) -> bool:
+        """Whether the picture rests on nothing damaged. Leading pictures rest on an earlier key."""
+        keys = [key for key, key_pts in self._keys if key <= order and key_pts <= pts]
+        base = max(keys, default=0)
+        return not any(base <= damaged <= order for damaged in self._damaged_orders)
