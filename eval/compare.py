@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,18 +19,15 @@ import numpy as np
 from tqdm import tqdm
 
 import videoatlas_gym  # noqa: F401  (registers the environments)
+from eval.command_line import Parser, parse_depth, parse_duration, parse_tile_size, split
 from eval.metrics import Depth, table
-from eval.records import Key, Record, RunDirectory, RunDirectoryError, is_run
+from eval.records import TRAJECTORIES, Record, RunDirectory, RunDirectoryError, is_run
+from eval.selection import TASKS, FirstTasks, find_named_files
 from policies.base import Policy
 from policies.rollout import Episode, rollout
-from policies.table import POLICIES
-from videoatlas_gym.errors import one_of
-from videoatlas_gym.tasks import FrameSearchTasks, Task, find_files
-from videoatlas_gym.video import ConcatSource, VideoError, VideoReader, VideoSource
-from videoatlas_gym.video.concat import join_to_duration
+from policies.table import POLICIES, make_policy
+from videoatlas_gym.video import VideoError
 
-TASKS: dict[str, type[FrameSearchTasks]] = {"frame-search": FrameSearchTasks}
-"""Kinds of task sets that are made from videos alone: a new one is a class and a line here."""
 DEFAULT_DEPTHS = (0, 1, 2, 3)
 EXAMPLE = """example:
   videoatlas compare --videos recordings/ --policies random,uniform,bfs,dfs,oracle \\
@@ -42,9 +37,9 @@ Stop it with Ctrl-C; the same command goes on where it stopped."""
 
 def compare(
     *,
+    policies: Sequence[Policy],
     videos: Sequence[str | Path],
     out: str | Path,
-    policies: Mapping[str, Callable[[], Policy]] = POLICIES,
     depths: Sequence[Depth] = DEFAULT_DEPTHS,
     tasks: str = "frame-search",
     episodes: int = 20,
@@ -61,9 +56,9 @@ def compare(
     """Play what is not on record yet in `out`; write the table there and return it.
 
     Args:
+        policies: What is compared; each plays all its episodes one after another.
         videos: Files, folders or glob patterns.
         out: Directory of the records: a new or empty one, or one of the same comparison.
-        policies: What makes each policy, by the name it has in records and table.
         depths: Depth budgets, whole numbers or "auto".
         tasks: Kind of tasks, a name of `TASKS`.
         episodes: Tasks per policy and depth, the same ones for all.
@@ -86,130 +81,45 @@ def compare(
         RunDirectoryError: If `out` holds something else, or another process writes there.
         VideoError: If a video is missing or cannot be read.
     """
-    files = _files(videos, groups)
+    files = find_named_files(videos, groups)
     config = {
-        "tasks": one_of("kind of tasks", tasks, TASKS),
+        "tasks": tasks,
         "videos": [file.to_json() for file in files],
         "join_seconds": None if join_seconds is None else float(join_seconds),
         "hardness": float(hardness),
         "max_truth_share": float(max_truth_share),
         "seed": _at_least(0, "seed", seed),
         "episodes": _at_least(1, "episodes", episodes),
-        "policies": {name: dict(_made(name, policies).env_options) for name in policies},
-        "depths": list(dict.fromkeys(depths)),
+        "policies": _described(policies),
+        "depths": list(dict.fromkeys(depths)) or _missing("depth"),
         "grid_size": grid_size,
         "tile_size": list(tile_size),
         "max_steps": max_steps,
         "max_frames": max_frames,
     }
     with ExitStack() as stack:
-        chosen = _Tasks(config, files)
+        chosen = FirstTasks(
+            tasks,
+            files,
+            count=episodes,
+            seed=seed,
+            hardness=hardness,
+            max_truth_share=max_truth_share,
+            join_seconds=join_seconds,
+        )
         environments = _environments(config, chosen, stack)
         if not is_run(out):
             chosen.build()  # what cannot be asked about leaves no directory behind
         notes = {"files": [str(file.path.resolve()) for file in files]}
         run = stack.enter_context(RunDirectory(out, config, notes=notes))
-        _Match(run, config, chosen, environments).play(policies)
-        text = table(
-            run.records.values(),
-            policies=list(policies),
-            depths=config["depths"],
-            episodes=episodes,
-            title=_title(config),
-        )
+        _play(run, config, policies, chosen, environments)
+        text = _table(run, config)
         run.write_table(text)
     return text
 
 
-@dataclass(frozen=True)
-class _File:
-    """A video file, by the name it has in records: results do not depend on where it lies."""
-
-    path: Path
-    name: str
-    group: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "bytes": self.path.stat().st_size, "group": self.group}
-
-
-def _files(videos: Sequence[str | Path], patterns: Sequence[str]) -> list[_File]:
-    """Find the files, each once, with names that tell them apart."""
-    paths = {path.resolve(): path for where in videos for path in find_files(where)}
-    files, taken = [], set()
-    for path in paths.values():
-        name, number = path.name, 1
-        while name in taken:
-            number += 1
-            name = f"{path.name}#{number}"
-        taken.add(name)
-        group = next((p for p in patterns if fnmatchcase(path.name, p)), name)
-        files.append(_File(path, name, group))
-    if not files:
-        raise ValueError("no videos were given; name a file, a folder or a pattern.")
-    for pattern in patterns:
-        if not any(fnmatchcase(file.path.name, pattern) for file in files):
-            raise ValueError(
-                f"group pattern {pattern!r} matches none of the files "
-                f"({', '.join(file.name for file in files[:8])}). Give a pattern of file names."
-            )
-    return files
-
-
-class _Tasks:
-    """The first tasks of a set, built once for all environments."""
-
-    def __init__(self, config: Mapping[str, Any], files: Sequence[_File]):
-        kind = TASKS[config["tasks"]]
-        self.name, self.has_goal = config["tasks"], kind.has_goal
-        self._count, self._tasks = config["episodes"], []
-        self._groups = {file.path: file.group for file in files}
-        self._endless = kind(
-            _sources(files, config["join_seconds"], config["seed"]),
-            hardness=config["hardness"],
-            seed=config["seed"],
-            max_truth_share=config["max_truth_share"],
-        )
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Task:
-        self.build()
-        return self._tasks[index]
-
-    def build(self) -> None:
-        """Make the tasks, with progress; the first one of each video reads its pictures."""
-        if self._tasks:
-            return
-        bar = tqdm(range(self._count), desc="making tasks", unit="task", leave=False)
-        with bar:
-            self._tasks = [self._grouped(self._endless[index]) for index in bar]
-
-    def _grouped(self, task: Task) -> Task:
-        """Name the footage; on a joined timeline the parts have done so."""
-        if isinstance(task.source, VideoReader):
-            return replace(task, group=self._groups[task.source.path])
-        return task
-
-
-def _sources(files: Sequence[_File], join_seconds: float | None, seed: int) -> list[VideoSource]:
-    if join_seconds is None:
-        return [VideoReader(file.path) for file in files]
-    groups = {str(file.path): file.group for file in files}
-    parts = join_to_duration(list(groups), join_seconds, seed=seed)
-    used = {part.source for part in parts}
-    timeline = ConcatSource([replace(part, group=groups[part.source]) for part in parts])
-    print(
-        f"joined {len(used)} of {len(files)} videos, in {len(parts)} parts, to a timeline of "
-        f"{timeline.duration_seconds:.0f} s",
-        file=sys.stderr,
-    )
-    return [timeline]
-
-
 def _environments(
-    config: Mapping[str, Any], tasks: _Tasks, stack: ExitStack
+    config: Mapping[str, Any], tasks: FirstTasks, stack: ExitStack
 ) -> dict[tuple[str, Depth], gym.Env]:
     """Make an environment per policy and depth. Opens no video; checks all options."""
     options = {
@@ -218,53 +128,183 @@ def _environments(
         "max_steps": config["max_steps"],
         "budget": {"frames": config["max_frames"]},
     }
-    if not config["policies"] or not config["depths"]:
-        raise ValueError("name at least one policy and one depth.")
     environments = {}
-    for name, own_options in config["policies"].items():
+    for policy in config["policies"]:
         for depth in config["depths"]:
-            env = gym.make(
-                "VideoAtlas-v0", tasks=tasks, **{**options, "max_depth": depth, **own_options}
-            )
-            environments[name, depth] = env
+            own = {"max_depth": depth, **policy["env_options"]}
+            arguments = {**options, **own, "tasks": tasks}
+            env = gym.make("VideoAtlas-v0", disable_env_checker=True, **arguments)
+            environments[policy["name"], depth] = env
             stack.callback(env.close)
     return environments
 
 
-@dataclass
-class _Match:
-    """Plays the episodes that are not on record, in a fixed order."""
+def _play(
+    run: RunDirectory,
+    config: Mapping[str, Any],
+    policies: Sequence[Policy],
+    tasks: FirstTasks,
+    environments: Mapping[tuple[str, Depth], gym.Env],
+) -> None:
+    """Play and record what is not on record, in a fixed order, with progress on stderr."""
+    keys = [(*entry, index) for entry in environments for index in range(len(tasks))]
+    recorded = run.records
+    left = [key for key in keys if key not in recorded]
+    if not left:
+        return
+    tasks.build()
+    by_name = {policy.name: policy for policy in policies}
+    done = len(keys) - len(left)
+    with tqdm(total=len(keys), initial=done, unit="episode", desc="comparing") as bar:
+        for name, depth, index in left:
+            bar.set_postfix_str(f"{name}, depth {depth}")
+            seed = rollout_seed(config["seed"], index)
+            episode, error = _outcome(environments[name, depth], by_name[name], seed, index)
+            if error:
+                bar.write(f"{name}, depth {depth}, task {index} raised {error}", file=sys.stderr)
+            file = f"{TRAJECTORIES}/{name}_depth-{depth}_task-{index:05d}.jsonl"
+            record = Record.of(
+                episode,
+                (name, depth, index),
+                config_hash=run.config_hash,
+                seed=seed,
+                task=tasks[index],
+                is_privileged=by_name[name].is_privileged,
+                error=error,
+                trajectory="" if episode.trajectory is None else file,
+            )
+            run.append(record, episode.trajectory)
+            bar.update()
 
-    run: RunDirectory
-    config: Mapping[str, Any]
-    tasks: _Tasks
-    environments: Mapping[tuple[str, Depth], gym.Env]
 
-    def play(self, policies: Mapping[str, Callable[[], Policy]]) -> None:
-        """Play and record them, with progress on stderr."""
-        count = self.config["episodes"]
-        keys = [(*entry, index) for entry in self.environments for index in range(count)]
-        left = [key for key in keys if key not in self.run.records]
-        if not left:
-            return
-        self.tasks.build()
-        made = {name: policies[name]() for name in dict.fromkeys(key[0] for key in left)}
-        done = len(keys) - len(left)
-        with tqdm(total=len(keys), initial=done, unit="episode", desc="comparing") as bar:
-            for key in left:
-                bar.set_postfix_str(f"{key[0]}, depth {key[1]}")
-                self._play_one(key, made[key[0]])
-                bar.update()
+def rollout_seed(seed: int, task_index: int) -> int:
+    """Return the seed of a rollout, in 0 .. 2**32 - 1: the same for all policies and depths."""
+    return int(np.random.SeedSequence([seed, task_index]).generate_state(1)[0])
 
-    def _play_one(self, key: Key, policy: Policy) -> None:
-        name, depth, index = key
-        seed = rollout_seed(self.config["seed"], index)
-        episode, error = self._outcome(self.environments[name, depth], policy, seed, index)
-        file = f"trajectories/{name}_depth-{depth}_task-{index:05d}.jsonl"
-        record = self._record(episode, self.tasks[index], policy=name, depth=depth, seed=seed)
-        record = replace(
-            record,
-            task_index=index,
-            error=error,
+
+def _outcome(env: gym.Env, policy: Policy, seed: int, index: int) -> tuple[Episode, str]:
+    """Play an episode; a policy that raises loses it, and the second value says how."""
+    try:
+        return rollout(env, policy, seed=seed, task=index), ""
+    except VideoError as error:  # met while looking ahead: no fault of the policy
+        infra_error, raised = f"{type(error).__name__}: {error}", ""
+    except Exception as error:  # a bad policy is data here; it must not cost the others their run
+        infra_error, raised = "", f"{type(error).__name__}: {error}"
+    usage = env.unwrapped.ledger.usage
+    return Episode(usage=usage, truncated=True, infra_error=infra_error), raised
+
+
+def _table(run: RunDirectory, config: Mapping[str, Any]) -> str:
+    width, height = config["tile_size"]
+    joined = config["join_seconds"]
+    count = len(config["videos"])
+    where = f"{count} video{'s' * (count > 1)}"
+    where += "" if joined is None else f" joined to at least {joined:g} s"
+    return table(
+        run.records.values(),
+        policies=[policy["name"] for policy in config["policies"]],
+        depths=config["depths"],
+        episodes=config["episodes"],
+        title=f"{config['tasks']} on {where}: hardness {config['hardness']:g}, "
+        f"grid {config['grid_size']} x {config['grid_size']}, tiles {width} x {height}, "
+        f"seed {config['seed']}",
+    )
+
+
+def _described(policies: Sequence[Policy]) -> list[dict[str, Any]]:
+    names = [policy.name for policy in policies]
+    for name in names:
+        if names.count(name) > 1 or not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(
+                f"policy names must differ and be made of letters, digits, '.', '_' and '-', "
+                f"got {', '.join(map(repr, names))}."
+            )
+    return [{"name": p.name, "env_options": dict(p.env_options)} for p in policies] or _missing(
+        "policy"
+    )
+
+
+def _missing(what: str) -> NoReturn:
+    raise ValueError(f"no {what} was given; name at least one.")
+
+
+def _at_least(low: int, name: str, value: int) -> int:
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value}.")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="videoatlas compare",
+        description="Compare policies at several depths on tasks made from videos.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--videos", nargs="+", required=True, metavar="PATH", help="files, folders or patterns")
+    add("--out", required=True, metavar="DIR", help="records and table; resumed if it is this run")
+    add("--policies", default=",".join(POLICIES), help="names, by comma (default: %(default)s)")
+    add("--depths", default="0,1,2,3", help="depth budgets or auto (default: %(default)s)")
+    add("--tasks", default="frame-search", help=f"kind of tasks: {', '.join(TASKS)}")
+    add("--episodes", type=int, default=20, help="tasks per policy and depth (default: 20)")
+    add("--seed", type=int, default=0, help="seeds tasks and rollouts (default: 0)")
+    add("--hardness", type=float, default=0.3, help="of the goal picture, 0 to 1 (default: 0.3)")
+    add(
+        "--max-truth-share",
+        type=float,
+        default=0.05,
+        help="do not ask for pictures on display for more of the video than this (default: 0.05)",
+    )
+    add("--join", metavar="DURATION", help="one timeline of at least 1h, 90m, 3600 (seconds)")
+    add(
+        "--group",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="files whose names match count as one cluster; repeatable",
+    )
+    add("--grid-size", type=int, default=8, metavar="K", help="cells per side (default: 8)")
+    add("--tile-size", default="160x90", metavar="WxH", help="pixels of a cell (default: 160x90)")
+    add("--max-steps", type=int, metavar="N", help="steps per episode (default: by depth)")
+    add("--frames", type=int, metavar="N", help="distinct frames shown per episode (no limit)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit code: 0, 2 for a mistake, 130 for Ctrl-C."""
+    options = _parser().parse_args(argv)
+    try:
+        text = compare(
+            policies=[make_policy(name) for name in dict.fromkeys(split(options.policies))],
+            videos=options.videos,
+            out=options.out,
+            depths=[parse_depth(text) for text in split(options.depths)],
+            tasks=options.tasks,
+            episodes=options.episodes,
+            seed=options.seed,
+            hardness=options.hardness,
+            max_truth_share=options.max_truth_share,
+            join_seconds=None if options.join is None else parse_duration(options.join),
+            groups=options.group,
+            grid_size=options.grid_size,
+            tile_size=parse_tile_size(options.tile_size),
+            max_steps=options.max_steps,
+            max_frames=options.frames,
         )
-        self.run.append(record, episode.trajectory)
+    except KeyboardInterrupt:
+        print(
+            "Interrupted; finished episodes are kept. Run the same command again to go on in "
+            f"{options.out}",
+            file=sys.stderr,
+        )
+        return 130
+    except (ValueError, ImportError, VideoError, RunDirectoryError, OSError) as error:
+        print(f"videoatlas compare: {error}", file=sys.stderr)
+        return 2
+    print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

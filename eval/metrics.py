@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.records import Record
+from eval.record import Record
 
 RESAMPLES = 2000
 MIN_CLUSTERS = 10

@@ -17,9 +17,8 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
 import av
 import gymnasium
@@ -27,115 +26,14 @@ import numpy as np
 import PIL
 
 import videoatlas_gym
+from eval.record import SCHEMA_VERSION, Key, Record
 from videoatlas_gym.trajectory import Trajectory
 
-SCHEMA_VERSION = 1
 CONFIG, RECORDS, TRAJECTORIES, TABLE = "config.json", "records.jsonl", "trajectories", "table.md"
-
-Key = tuple[str, int | str, int]
-"""(policy, depth, task index): what an episode is, within one configuration."""
 
 
 class RunDirectoryError(Exception):
     """A directory cannot take these records; the message says why and what to do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """One episode: what was played, what came out, and what it cost.
-
-    What is not described here is so in `policies.rollout.Episode`.
-    """
-
-    schema_version: int = SCHEMA_VERSION
-    config_hash: str
-    """Hash of the configuration that it was played under."""
-    policy: str
-    depth: int | str
-    """The depth budget, or "auto"."""
-    task_index: int
-    seed: int
-    """The seed of the rollout."""
-    task_id: str
-    kind: str
-    group: str
-    """Name of the footage: episodes of one group are dependent."""
-    score: float | None = None
-    """In [0, 1]; None where the episode does not count: `infra_error` or `error` says why."""
-    answer: int | str | None = None
-    evidence: list
-    usage: dict
-    actions: dict
-    num_illegal: int = 0
-    deepest: int = 0
-    resolution_seconds: float = 0.0
-    coverage_explored: float = 0.0
-    coverage_dead: float = 0.0
-    terminated: bool = False
-    truncated: bool = False
-    budget_exceeded: str = ""
-    infra_error: str = ""
-    """What failed that is not the policy's fault, or ""."""
-    error: str = ""
-    """Type and text of what the policy raised, or ""."""
-    is_privileged: bool = False
-    """Whether the policy was shown the truth."""
-    frames_decoded: int = 0
-    seconds: float = 0.0
-    trajectory: str = ""
-    """File below the directory, or "" where the policy raised."""
-
-    def __post_init__(self) -> None:
-        for name, allowed in _TYPES.items():
-            value = getattr(self, name)
-            is_wrong_bool = isinstance(value, bool) and allowed is not bool
-            if is_wrong_bool or not isinstance(value, allowed):
-                raise ValueError(f"{name} must be {_name(allowed)}, got {value!r}")
-        if self.schema_version != SCHEMA_VERSION:
-            raise ValueError(f"schema_version must be {SCHEMA_VERSION}, got {self.schema_version}")
-        if (self.score is None) != bool(self.infra_error or self.error):
-            raise ValueError("an episode has either a score or an infra_error or error")
-        if self.score is not None and not 0 <= self.score <= 1:
-            raise ValueError(f"score must lie in [0, 1], got {self.score}")
-
-    @property
-    def key(self) -> Key:
-        """Which episode it is."""
-        return self.policy, self.depth, self.task_index
-
-    def to_line(self) -> str:
-        """Return it as one line of JSON."""
-        return json.dumps(asdict(self), allow_nan=False, default=_plain) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str | bytes) -> Record:
-        """Read what `to_line` wrote.
-
-        Raises:
-            ValueError: If it is anything else.
-        """
-        data = json.loads(line)
-        if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
-            found = data.get("schema_version") if isinstance(data, dict) else None
-            raise ValueError(f"it has schema {found!r}, this version reads {SCHEMA_VERSION}")
-        if difference := sorted(data.keys() ^ _TYPES.keys()):
-            raise ValueError(f"missing or unknown fields: {', '.join(difference)}")
-        return cls(**data)
-
-
-_TYPES: dict[str, Any] = {
-    field.name: get_type_hints(Record)[field.name] for field in fields(Record)
-}
-
-
-def _name(allowed: Any) -> str:
-    return getattr(allowed, "__name__", str(allowed))
-
-
-def _plain(value: object) -> int | float | bool:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"a record holds plain data, got {type(value).__name__}.")
 
 
 def versions() -> dict[str, str]:

@@ -87,14 +87,15 @@ class Hoarder(Policy):
 
 
 MERGE_STRIDE_SECONDS = 0.9
-"""Leaf cells kept no further apart than this grow into one item (evidence merges below 1 s)."""
+"""Cells kept no further apart than this grow into one item (evidence merges below 1 s)."""
 
 
 class Oracle(Policy):
     """Knows the truth and takes the shortest way to it: an upper bound, marked as privileged.
 
     For grounding it keeps the largest cells that lie inside the truth and, at the finest level,
-    enough leaf cells for the spans to grow together; otherwise one cell that shows a true moment.
+    those that do for the most part, short ones only as densely as their spans grow together;
+    otherwise one cell that shows a true moment.
     Then it gives the right answer. It decides from the state alone, so it works in both traversals.
     """
 
@@ -138,9 +139,8 @@ class Oracle(Policy):
                 return np.zeros(state.num_cells, bool)
             return _moments_in(state, self.task)
         share = _shares(state, self.task)
-        whole = share >= 1 - 1e-9
-        leaf = ~state.expandable & (share >= 0.5)
-        return (whole & ~leaf) | _thinned(leaf, state)
+        wanted = share >= np.where(state.expandable, 1 - 1e-9, 0.5)
+        return _thinned(wanted, state) & ~_kept(state)
 
     def _to_open(self, state: AtlasState, wanted: np.ndarray) -> np.ndarray:
         share = _shares(state, self.task)
@@ -161,6 +161,11 @@ def _length(span: Span) -> float:
     return max(span.duration_seconds, 1e-12)
 
 
+def _kept(state: AtlasState) -> np.ndarray:
+    """Which cells were kept: keeping one again would only make it the picture of its item."""
+    return np.isin(state.view.moments, [find.seconds for find in state.scratchpad.finds])
+
+
 def _moments_in(state: AtlasState, task: Task) -> np.ndarray:
     return np.array([any(m in span for span in task.truth) for m in state.view.moments])
 
@@ -170,12 +175,12 @@ def _holds_truth(state: AtlasState, task: Task) -> bool:
     return bool(best) and any(best[0].seconds in span for span in task.truth)
 
 
-def _thinned(leaf: np.ndarray, state: AtlasState) -> np.ndarray:
-    """Of each run of leaf cells keep both ends and enough between them for their spans to merge."""
+def _thinned(wanted: np.ndarray, state: AtlasState) -> np.ndarray:
+    """Of each run of cells keep both ends and enough between them for their spans to merge."""
     width = float(state.view.ends[0] - state.view.starts[0])
     stride = max(1, int(MERGE_STRIDE_SECONDS / width))
-    chosen = np.zeros_like(leaf)
-    indices = np.flatnonzero(leaf)
+    chosen = np.zeros_like(wanted)
+    indices = np.flatnonzero(wanted)
     for run in np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1):
         if len(run):
             chosen[run[::stride]] = chosen[run[-1]] = True

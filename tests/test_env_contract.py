@@ -1,4 +1,4 @@
-"""What every registered environment promises: Gymnasium's and SB3's contracts, masks, determinism."""
+"""What every registered environment promises: Gymnasium, SB3, masks, determinism."""
 
 import os
 import pickle

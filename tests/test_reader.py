@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers import SIZE, VIDEOS, LinearDecode, decode_linearly, digest, encode, remux
+from helpers import OPEN_GROUPS, SIZE, VIDEOS, LinearDecode, decode_linearly, digest, encode, remux
 
 from videoatlas_gym.video import VideoReader, VideoSource
 from videoatlas_gym.video.synthesis import numbered_frames, read_number, write_video
@@ -177,12 +177,13 @@ def test_reading_forward_decodes_each_frame_once(folder):
         assert reader.frames_decoded - opened == 120
 
 
-def test_far_moments_cost_one_group_of_pictures_each(folder):
-    path = encode(folder / "far.mp4", count=600, group_of_pictures=12, b_frames=0)
+@pytest.mark.parametrize("options", [{"g": "24"}, OPEN_GROUPS], ids=["closed", "open"])
+def test_far_moments_cost_one_group_of_pictures_each(folder, options):
+    path = encode(folder / "far.mp4", count=600, options=options)
     with VideoReader(path) as reader:
         opened = reader.duration_seconds and reader.frames_decoded
-        reader.frames_at([4.0, 20.0, 12.0])
-        assert reader.frames_decoded - opened <= 3 * 14
+        reader.frames_at([4.0, 20.0, 12.0, 9.0])
+        assert reader.frames_decoded - opened <= 4 * 32
 
 
 def test_the_fingerprint_follows_the_content(folder, plain):

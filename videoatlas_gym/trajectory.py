@@ -94,12 +94,13 @@ class Trajectory:
         Raises:
             ValueError: If the file is no trajectory of this schema.
         """
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
         try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
             header, *events = (json.loads(line) for line in lines)
-        except ValueError as error:
+            data = {**header, "events": events}
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{str(path)!r} is not a trajectory: {error}.") from error
-        return cls.from_json({**header, "events": events})
+        return cls.from_json(data)
 
 
 Moment = tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]

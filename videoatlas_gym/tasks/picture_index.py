@@ -64,11 +64,11 @@ class PictureIndex:
         """
         picture = self._thumbnails(np.array([seconds]))[0]
         equal = distances(self.thumbnails, picture) <= SAME_DISTANCE
-        if equal.mean() > max_share:
+        runs = [(self.moments[first], self.moments[last]) for first, last in _runs(equal)]
+        if sum(end - start for start, end in runs) > max_share * self.source.duration_seconds:
             return ()
         spans = [self._grow(seconds, seconds, picture)]
-        for first, last in _runs(equal):
-            start, end = self.moments[first], self.moments[last]
+        for start, end in runs:
             if not any(start in span and end in span for span in spans):
                 spans.append(self._grow(start, end, picture))
         return DeadZones().add(*spans).spans

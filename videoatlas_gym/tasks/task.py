@@ -159,14 +159,18 @@ class OpenQuestion(Task):
         if self.judge is not None:
             return min(1.0, max(0.0, float(self.judge(self.query, str(self.answer), text))))
         accepted = {normalised(part) for part in str(self.answer).split("|")}
-        return float(normalised(text) in accepted)
+        return float(normalised(text) in accepted - {""})
 
 
 def normalised(text: str) -> str:
-    """Lower-case a text, fold its Unicode forms, drop punctuation, English articles and blanks."""
+    """Lower-case a text, fold its Unicode forms, drop punctuation, English articles and blanks.
+
+    What consists of nothing else, such as the answers "A" and "+", is kept.
+    """
     text = unicodedata.normalize("NFKC", text).casefold()
-    text = "".join(" " if unicodedata.category(c)[0] in "PSZ" else c for c in text)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+    words = "".join(" " if unicodedata.category(c)[0] in "PSZ" else c for c in text)
+    without_articles = re.sub(r"\b(a|an|the)\b", " ", words)
+    return " ".join((without_articles.strip() or words.strip() or text).split())
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,9 +35,14 @@ def is_hidden(codec_name: str, packet: Packet) -> bool:
 
 
 class DamageLog:
-    """Follows the packets of one run through the decoder."""
+    """Follows the packets of one run through the decoder.
 
-    def __init__(self, codec_name: str) -> None:
+    Packets shown before the key frame that the run begins at are left out: they rest on pictures
+    that were not decoded, and no later picture rests on them.
+    """
+
+    def __init__(self, codec_name: str, sync_pts: int | None) -> None:
+        self._first_pts = -math.inf if sync_pts is None else sync_pts
         self._codec_name = codec_name
         self._is_strict = codec_name in _STRICT_CODECS
         self._num_decoded = 0
@@ -54,12 +59,14 @@ class DamageLog:
     def enter(self, packet: Packet) -> None:
         """Note a packet that is about to be decoded."""
         self._num_decoded += 1
-        if packet.pts is not None and not packet.is_discard:
+        if packet.pts is not None and not packet.is_discard and packet.pts >= self._first_pts:
             must_show = self._is_strict and not is_hidden(self._codec_name, packet)
             self._pending[packet.pts] = (self._num_decoded, must_show)
 
     def fail(self, packet: Packet, cause: str) -> None:
         """Note that the decoder refused the packet just entered."""
+        if packet.pts is not None and packet.pts < self._first_pts:
+            return
         self._damaged_orders.append(self._num_decoded)
         if self._pending.pop(packet.pts, None) is not None:
             self._lost[packet.pts] = cause
@@ -92,7 +99,7 @@ class DamageLog:
         return any(pending < order for pending, _ in self._pending.values())
 
     def loss(self, shown_pts: int, tick: int) -> str | None:
-        """Why the picture shown is not the one of `tick`, or None if it is; forgets what is past."""
+        """Why the picture shown is not that of `tick`, or None if it is; forgets what is past."""
         self._lost = {stamp: why for stamp, why in self._lost.items() if stamp >= shown_pts}
         late = [stamp for stamp in self._lost if stamp <= tick]
         return self._lost[max(late)] if late else None

@@ -68,7 +68,7 @@ class Run:
         self._track = track
         self._packets = packets
         self._coming: deque[Picture] = deque()
-        self._log = DamageLog(track.codec.name)
+        self._log = DamageLog(track.codec.name, sync_pts)
         self._is_confirmed = sync_pts is None
         self._last_pts: int | None = None
         self._num_shown = 0
@@ -105,6 +105,7 @@ class Run:
             while self.queue[0] is not key:
                 self.queue.popleft()
             self.sync_pts = self.trusted_pts = key.pts
+            self._log = DamageLog(self._track.codec.name, key.pts)
 
     def peek(self, count: int) -> list[Packet]:
         """Return the next `count` packets, or what there is of them, without decoding."""
@@ -194,9 +195,9 @@ class Run:
         self._num_shown += 1
         if pts is None:
             return
-        order = self._log.leave(pts, frame)
         if self.sync_pts is not None and pts < self.sync_pts:
             return
+        order = self._log.leave(pts, frame)
         self._confirm_sync(pts, frame)
         if self._track.is_reordered:
             self._retime(pts, frame, order)

@@ -327,5 +327,5 @@ def _exact(seconds: float) -> Fraction:
 
 
 def _cause(error: Exception) -> str:
-    strerror = error.strerror if isinstance(error, OSError) else None
+    strerror = error.strerror if isinstance(error, OSError | av.error.FFmpegError) else None
     return (strerror or str(error)).rstrip(".")

@@ -1,0 +1,255 @@
+"""Frame search: any video gives exactly labelled tasks, the same ones on every machine."""
+
+import av
+import numpy as np
+import pytest
+from drawn import DrawnSource, texture
+
+from videoatlas_gym.span import Span, total_seconds
+from videoatlas_gym.tasks import (
+    FrameSearchTasks,
+    PictureIndex,
+    degrade,
+    find_files,
+    find_sources,
+    picture_index,
+)
+from videoatlas_gym.video import ConcatSource, Part, VideoOpenError, VideoReader
+from videoatlas_gym.video.synthesis import numbered_frames, write_video
+
+RATE = 10
+SHOTS = ((1, 37), (2, 50), (3, 13), (4, 21), (2, 28), (5, 51))
+"""(picture, frames) of each shot: every one is static, and picture 2 occurs twice."""
+
+
+def shot_frames(shots):
+    return [texture(0, picture) for picture, count in shots for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A file of static shots, and the reader of it."""
+    path = tmp_path_factory.mktemp("film") / "shots.mp4"
+    write_video(path, shot_frames(SHOTS), frames_per_second=RATE, group_of_pictures=30)
+    return VideoReader(path)
+
+
+def spans_by_linear_decode(path, index):
+    """Return the spans in which the frames of a file look like the one with a number."""
+    with av.open(str(path)) as container:
+        pictures = [f.to_ndarray(format="rgb24").astype(int) for f in container.decode(video=0)]
+    alike = [abs(picture - pictures[index]).mean() < 10 for picture in pictures]
+    edges = np.flatnonzero(np.diff([False, *alike, False]))
+    return tuple(
+        Span(a / RATE, b / RATE) for a, b in zip(edges[::2], edges[1::2], strict=True)
+    )
+
+
+def assert_same_spans(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.start_seconds == pytest.approx(other.start_seconds, abs=1e-6)
+        assert one.end_seconds == pytest.approx(other.end_seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize("index", [0, 36, 37, 60, 86, 87, 99, 110, 121, 148, 149, 199])
+def test_truth_is_every_span_that_shows_the_picture_exact_to_the_frame(film, index):
+    expected = spans_by_linear_decode(film.path, index)
+    assert_same_spans(picture_index(film).spans_like((index + 0.5) / RATE), expected)
+    assert_same_spans(picture_index(film).spans_like(index / RATE + 1e-6), expected)
+
+
+def test_a_static_shot_is_right_anywhere_in_it(film):
+    whole = picture_index(film).spans_like(18.0)
+    assert_same_spans(whole, (Span(14.9, 20.0),))
+    for moment in np.linspace(14.91, 19.99, 9):
+        assert picture_index(film).spans_like(float(moment)) == whole
+
+
+def test_a_picture_that_occurs_twice_has_both_spans_as_truth(film):
+    both = (Span(3.7, 8.7), Span(12.1, 14.9))
+    assert_same_spans(picture_index(film).spans_like(5.0), both)
+    assert_same_spans(picture_index(film).spans_like(13.0), both)
+
+
+def test_truth_spans_are_exact_to_the_frame_where_rate_and_samples_do_not_fit():
+    source = DrawnSource(100.0, seed=3, scene_seconds=3.3)
+    for scene in (0, 7, 29):
+        (span,) = PictureIndex(source, stride_seconds=0.7).spans_like(scene * 3.3 + 1.0)
+        frames = source.frame_times(span.start_seconds + 1e-6, span.end_seconds)
+        # A frame belongs to the scene that its middle lies in.
+        assert {int((t + 0.02) / 3.3) for t in frames} == {scene}
+        before = source.index_at(span.start_seconds) - 1
+        after = source.index_at(span.end_seconds)
+        assert before < 0 or int((before + 0.5) * 0.04 / 3.3) == scene - 1
+        assert int((after + 0.5) * 0.04 / 3.3) == scene + 1
+
+
+def test_a_clip_laid_twice_on_a_timeline_is_found_in_both_places(film):
+    joined = ConcatSource([Part(film, 0.0, 8.7), Part(film, 14.9), Part(film, 8.7, 10.0)] * 2)
+    truth = picture_index(joined).spans_like(9.0)
+    assert_same_spans(truth, (Span(8.7, 13.8), Span(8.7 + 15.1, 13.8 + 15.1)))
+
+
+def test_a_picture_on_display_for_too_long_has_no_spans(film):
+    assert picture_index(film).spans_like(5.0, max_share=0.3) == ()
+    assert picture_index(film).spans_like(9.0, max_share=0.3) != ()
+
+
+def same_task(one, other):
+    return (
+        one.truth == other.truth
+        and one.source.fingerprint() == other.source.fingerprint()
+        and np.array_equal(one.goal.rgb, other.goal.rgb)
+    )
+
+
+def test_a_task_is_the_same_for_the_same_seed_and_index_and_another_for_others():
+    videos = [DrawnSource(100.0, seed) for seed in range(3)]
+    one, twin = (FrameSearchTasks(videos, seed=5) for _ in range(2))
+    assert all(same_task(one[i], twin[i]) for i in (3, 0, 10**12))
+    other = FrameSearchTasks(videos, seed=6)
+    assert not any(same_task(one[i], other[i]) for i in range(5))
+    assert not any(same_task(one[i], one[i + 1]) for i in range(5))
+    assert {one[i].source.seed for i in range(30)} == {0, 1, 2}
+    assert one[4].task_id == "5-4" and other[4].task_id == "6-4"
+
+
+def test_the_goal_is_a_picture_of_the_truth_and_moments_are_spread_over_the_video():
+    source = DrawnSource(100.0)
+    tasks = FrameSearchTasks(source, hardness=0.0)
+    starts = []
+    for index in range(60):
+        task = tasks[index]
+        (span,) = task.truth
+        scene = texture(0, round(span.start_seconds / 4.0))
+        assert abs(task.goal.rgb.astype(int) - scene).max() < 7
+        starts.append(span.start_seconds)
+    assert min(starts) < 10 and max(starts) > 88 and 35 < np.mean(starts) < 61
+
+
+def test_the_goal_carries_nothing_of_its_place():
+    task = FrameSearchTasks(DrawnSource(100.0))[0]
+    assert (task.goal.seconds, task.goal.pts) == (0.0, 0)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
+def test_no_picture_is_asked_for_that_is_on_display_for_more_than_the_allowed_share(share, film):
+    source = DrawnSource(100.0) if share != 0.2 else film
+    tasks = FrameSearchTasks(source, max_truth_share=share)
+    if share == 0.02:  # each scene takes 4 %
+        with pytest.raises(ValueError, match=r"for less than 2% of it \(50 moments tried\)"):
+            tasks[0]
+        return
+    for index in range(20):
+        assert total_seconds(tasks[index].truth) <= share * source.duration_seconds
+
+
+def test_a_plain_video_raises_an_error_that_says_what_to_do(tmp_path):
+    black = [np.zeros((48, 64, 3), np.uint8)] * 60
+    path = write_video(tmp_path / "black.mp4", black, frames_per_second=10)
+    with pytest.raises(ValueError, match=r"black\.mp4.*Use other footage or a larger max_truth"):
+        FrameSearchTasks(path)[0]
+
+
+def test_a_video_in_which_nothing_changes_has_nothing_to_be_found(tmp_path):
+    path = write_video(tmp_path / "still.mp4", [texture(0, 1)] * 60, frames_per_second=10)
+    with pytest.raises(ValueError, match="no picture of .* is on display for less than"):
+        FrameSearchTasks(path)[0]
+
+
+def test_tasks_of_one_footage_form_a_group(film):
+    assert FrameSearchTasks(film, max_truth_share=0.5)[0].group == "shots.mp4"
+    joined = ConcatSource([Part(film, group="one"), Part(film, group="two")])
+    tasks = FrameSearchTasks(joined, max_truth_share=0.5)
+    assert {tasks[i].group for i in range(12)} == {"one", "two"}
+
+
+@pytest.mark.parametrize("option", [{"hardness": 1.1}, {"hardness": -0.1}])
+def test_hardness_lies_between_0_and_1(option):
+    with pytest.raises(ValueError, match=r"hardness must lie in \[0, 1\], got"):
+        FrameSearchTasks(DrawnSource(10.0), **option)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5])
+def test_the_truth_share_lies_between_0_and_1(share):
+    with pytest.raises(ValueError, match=r"max_truth_share must lie in \(0, 1\], got"):
+        FrameSearchTasks(DrawnSource(10.0), max_truth_share=share)
+
+
+PICTURE = np.asarray(next(numbered_frames(1, 640, 360, first_index=12345)))
+
+
+def test_a_goal_of_hardness_0_is_the_frame_itself():
+    assert degrade(PICTURE, 0.0, np.random.default_rng(0)) is PICTURE
+
+
+@pytest.mark.parametrize(
+    "hardness, size", [(0.1, (296, 166)), (0.5, (200, 112)), (1.0, (80, 45))]
+)
+def test_a_degraded_goal_has_the_documented_size(hardness, size):
+    goal = degrade(PICTURE, hardness, np.random.default_rng(0))
+    assert goal.shape == (size[1], size[0], 3) and goal.dtype == np.uint8
+
+
+def test_a_degraded_goal_is_never_enlarged_nor_stretched():
+    small = PICTURE[::8, ::8]
+    goal = degrade(small, 0.5, np.random.default_rng(0))
+    assert goal.shape == (38, 68, 3)  # the crop, 85 % of each side
+
+
+def test_a_degraded_goal_is_drawn_from_the_generator_given():
+    one, twin, other = (degrade(PICTURE, 0.5, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert np.array_equal(one, twin) and not np.array_equal(one, other)
+
+
+def distance_from_frame(goal):
+    """Return the mean absolute difference of a goal to its frame, both at 80 x 45 pixels."""
+    from videoatlas_gym.render import letterbox
+
+    return abs(letterbox(goal, 80, 45).astype(int) - letterbox(PICTURE, 80, 45)).mean()
+
+
+def test_a_harder_goal_is_farther_from_its_frame_on_average():
+    means = []
+    for hardness in (0.0, 0.25, 0.5, 0.75, 1.0):
+        goals = [degrade(PICTURE, hardness, np.random.default_rng(seed)) for seed in range(40)]
+        means.append(np.mean([distance_from_frame(goal) for goal in goals]))
+    assert means[0] == 0 and all(np.diff(means) > 0)
+
+
+def test_files_are_found_by_name_folder_and_pattern(tmp_path):
+    for name in ("b.mp4", "a.MKV", "notes.txt", "sub/c.webm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = lambda where: [path.name for path in find_files(where)]  # noqa: E731
+    assert names(tmp_path) == ["a.MKV", "b.mp4"]
+    assert names(str(tmp_path / "*.mp4")) == ["b.mp4"]
+    assert names(str(tmp_path / "**" / "*.webm")) == ["c.webm"]
+    assert names(tmp_path / "notes.txt") == ["notes.txt"]
+
+
+@pytest.mark.parametrize("where", ["", "nothing*.mp4", "missing.mp4"])
+def test_it_is_said_where_no_video_was_found_and_what_can_be_given(tmp_path, where):
+    with pytest.raises(VideoOpenError, match="no video found at .*Give a file, a folder with"):
+        find_files(str(tmp_path / where))
+
+
+def test_sources_come_from_files_sources_and_sequences_of_both(film, tmp_path):
+    drawn = DrawnSource(10.0)
+    assert find_sources(drawn) == [drawn]
+    assert [type(s) for s in find_sources([film.path, drawn, str(film.path.parent)])] == [
+        VideoReader,
+        DrawnSource,
+        VideoReader,
+    ]
+    with pytest.raises(VideoOpenError, match="no videos were given"):
+        find_sources([])
+    with pytest.raises(VideoOpenError, match="no video found"):
+        FrameSearchTasks(tmp_path)
+
+
+def test_short_videos_may_be_asked_for_any_of_their_pictures():
+    index = PictureIndex(DrawnSource(6.0, scene_seconds=0.2))
+    for moment in index.moments:
+        assert 0 < total_seconds(index.spans_like(float(moment), 0.05)) <= 0.05 * 6.0

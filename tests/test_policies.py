@@ -1,0 +1,212 @@
+"""Every policy in the table acts legally, repeatably, and on what it may see."""
+
+import math
+
+import pytest
+from drawn import (
+    DrawnSource,
+    make_env,
+    one_task_of_each_kind,
+    opened,
+    play,
+    search_for_needle,
+    visible_needle,
+)
+
+from policies.base import Policy
+from policies.baselines import Hoarder, Oracle, Random, Uniform
+from policies.rollout import rollout
+from policies.table import POLICIES, make_policy
+from videoatlas_gym.env import VideoAtlasEnv
+from videoatlas_gym.span import Span, total_seconds
+from videoatlas_gym.tasks import FixedTasks, FrameSearchTasks
+
+KINDS = ("multiple_choice", "open_question", "temporal_grounding", "frame_search")
+every_policy = pytest.mark.parametrize("name", POLICIES)
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def task_of(kind, seconds=64.0):
+    return one_task_of_each_kind(DrawnSource(seconds), Span(20.0, 22.0))[kind]
+
+
+class Watched(Policy):
+    """Plays like another policy and writes down what it is given."""
+
+    def __init__(self, policy):
+        self.policy, self.given = policy, []
+        self.env_options, self.is_privileged = policy.env_options, policy.is_privileged
+
+    def bind(self, world, *, seed=0, task=None):
+        self.bound_task = task
+        self.policy.bind(world, seed=seed, task=task)
+
+    def reset(self, observation, info):
+        self.given.append((observation, info))
+        self.policy.reset(observation, info)
+
+    def act(self, observation, info):
+        self.given.append((observation, info))
+        return self.policy.act(observation, info)
+
+
+@every_policy
+@every_kind
+@pytest.mark.parametrize("max_depth", [0, 1, 2])
+def test_a_policy_acts_legally_for_fifty_steps(name, kind, max_depth):
+    policy, acted, seed = make_policy(name), 0, 0
+    while acted < 50:
+        episode = play(policy, task_of(kind), seed=seed, max_depth=max_depth)
+        assert episode.num_illegal == 0
+        assert episode.terminated or episode.budget_exceeded == "max_steps"
+        assert episode.deepest <= max_depth
+        acted, seed = acted + sum(episode.actions.values()), seed + 1
+        assert sum(episode.actions.values()) == episode.usage.steps > 0
+
+
+@every_policy
+@every_kind
+def test_a_policy_does_the_same_again_with_the_same_seed(name, kind):
+    policy, twin = make_policy(name), make_policy(name)
+    first = play(policy, task_of(kind), seed=7).trajectory
+    play(policy, task_of(kind), seed=8)
+    assert play(policy, task_of(kind), seed=7).trajectory == first
+    assert play(twin, task_of(kind), seed=7).trajectory == first
+
+
+@every_policy
+@pytest.mark.parametrize("traversal", ["dfs", "bfs"])
+def test_a_policy_acts_legally_in_both_traversals(name, traversal):
+    for kind in KINDS:
+        episode = play(make_policy(name), task_of(kind), traversal=traversal)
+        assert episode.num_illegal == 0 and not episode.infra_error
+
+
+@every_policy
+@every_kind
+def test_a_policy_never_sees_score_or_reward_and_only_the_oracle_sees_the_task(name, kind):
+    watched = Watched(make_policy(name))
+    options = {"reward": "shaped", "max_steps": 12}
+    assert play(watched, task_of(kind), **options).total_reward != 0
+    assert (watched.bound_task is not None) == (name == "oracle")
+    hidden = {"score", "reward_terms", "answer", "evidence"}
+    for observation, info in watched.given:
+        assert not hidden & (set(info) | set(observation))
+    assert len(watched.given) > 2
+
+
+@every_policy
+def test_a_policy_plays_the_bare_environment(name):
+    policy = make_policy(name)
+    env = VideoAtlasEnv(DrawnSource(64.0), "?", ["a", "b"], 0, grid_size=3, tile_size=(32, 18))
+    assert env.unwrapped is env
+    assert rollout(env, policy, seed=0).num_illegal == 0
+
+
+@every_policy
+def test_a_policy_is_listed_under_its_own_name(name):
+    assert POLICIES[name].name == name
+    assert isinstance(make_policy(name), Policy)
+    assert make_policy(name).is_privileged == (name == "oracle")
+
+
+def test_an_unknown_policy_is_answered_with_a_suggestion():
+    with pytest.raises(ValueError, match=r"unknown policy 'oracel'\. Did you mean 'oracle'\?"):
+        make_policy("oracel")
+
+
+def test_a_policy_must_say_how_it_acts():
+    with pytest.raises(TypeError, match="Policy must implement act"):
+        play(Policy(), task_of("open_question"))
+
+
+def test_random_plays_another_episode_for_another_seed():
+    actions = [
+        tuple(play(Random(), task_of("open_question"), seed=seed).trajectory.actions)
+        for seed in range(8)
+    ]
+    assert len(set(actions)) >= 6  # some end at once
+
+
+def test_random_takes_every_verb_that_is_legal_somewhere():
+    tasks, verbs = FixedTasks(*map(task_of, KINDS)), set()
+    for seed in range(40):
+        for traversal in ("dfs", "bfs"):
+            episode = play(Random(), tasks, seed=seed, index=seed % 4, traversal=traversal)
+            verbs |= set(episode.actions)
+    assert verbs == {
+        *("EXPAND", "ZOOM", "INVESTIGATE_BEFORE", "INVESTIGATE_AFTER", "ADD_TO_SCRATCHPAD"),
+        *("MARK_PROMISING", "BACKTRACK", "FINISHED", "ANSWER"),
+    }
+
+
+@every_kind
+def test_uniform_keeps_one_cell_of_the_first_view_and_opens_nothing(kind):
+    episode = play(Uniform(), task_of(kind))
+    end = "ANSWER" if kind == "multiple_choice" else "FINISHED"
+    assert [a.verb for a in episode.trajectory.actions] == ["ADD_TO_SCRATCHPAD", end]
+    assert (episode.deepest, len(episode.evidence), episode.usage.frames) == (0, 1, 4)
+
+
+def test_uniform_keeps_the_cell_that_looks_most_like_the_goal():
+    for seed in range(5):
+        task = search_for_needle(visible_needle(600.0, 4, seed))
+        episode = play(Uniform(), task, grid_size=4)
+        hinted = min(task.source.needle.hints, key=lambda hint: hint[1])[0]
+        assert task.source.index_at(episode.evidence[0]["seconds"]) == hinted
+
+
+def test_hoarder_keeps_everything_that_it_sees():
+    episode = play(Hoarder(), task_of("open_question"), max_depth=1)
+    assert episode.actions == {"ADD_TO_SCRATCHPAD": 8, "EXPAND": 1, "FINISHED": 1}
+    kept = {tuple(item["span"]) for item in episode.evidence}
+    assert {(16.0 * i, 16.0 * i + 16.0) for i in range(4)} <= kept and len(kept) == 8
+
+
+HOARDED = 150
+"""Episodes, each about another picture."""
+
+
+@pytest.fixture(scope="module")
+def hoarded():
+    """Episodes of the hoarder, and how much of the video shows each picture."""
+    source = DrawnSource(100.0)
+    tasks, policy = FrameSearchTasks(source), Hoarder()
+    env = make_env(tasks, policy, max_steps=24, tile_size=(32, 18))
+    episodes, shares = [], []
+    for index in range(HOARDED):
+        episodes.append(rollout(env, policy, seed=index, task=index))
+        shares.append(total_seconds(env.task.truth) / source.duration_seconds)
+    return episodes, shares
+
+
+def test_keeping_everything_finds_a_picture_no_more_often_than_chance(hoarded):
+    episodes, shares = hoarded
+    right, expected = sum(e.score for e in episodes), sum(shares)
+    # Binomial with n = 150, p = 0.04: beyond 3.5 standard deviations in one of 2000 runs.
+    spread = math.sqrt(sum(p * (1 - p) for p in shares))
+    assert abs(right - expected) < 3.5 * spread
+
+
+def test_keeping_everything_would_win_if_any_kept_moment_counted(hoarded):
+    episodes, _ = hoarded
+    tasks, held = FrameSearchTasks(DrawnSource(100.0)), 0
+    for index in range(HOARDED):
+        (span, *_) = tasks[index].truth
+        held += any(item["seconds"] in span for item in episodes[index].evidence)
+    assert held > 3 * sum(episode.score for episode in episodes) + 15
+
+
+def test_guessing_an_option_is_right_as_often_as_chance():
+    task, seeds = task_of("multiple_choice"), range(300)
+    right = sum(play(Uniform(), task, seed=seed, tile_size=(16, 9)).score for seed in seeds)
+    assert abs(right - 100) < 3.5 * math.sqrt(300 * 2 / 9)
+
+
+def test_only_the_oracle_knows_where_to_look():
+    truth = Span(3000.0, 3000.5)
+    task = one_task_of_each_kind(DrawnSource(4096.0), truth)["frame_search"]
+    assert play(Oracle(), task).score == 1.0
+    assert play(Random(), task).score == play(Uniform(), task).score == 0.0
+    paths = opened(play(Oracle(), task))
+    assert [cell.depth for cell in paths] == list(range(1, len(paths) + 1))
