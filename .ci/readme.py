@@ -1,7 +1,7 @@
 """Run the README's quick start as it stands: every `bash` and `python` block between the markers.
 
-Bash blocks run in order in one empty folder with a virtual environment that holds the base install only
-(no torch); Python blocks run there with its interpreter. Any non-zero exit code fails.
+Bash blocks run in order in one empty folder with a virtual environment that is empty at first;
+Python blocks run there with its interpreter. Any non-zero exit code fails.
 """
 
 from __future__ import annotations

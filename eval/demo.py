@@ -1,7 +1,8 @@
 """The demonstration: draws a film, compares all baselines on it, shows the table and where it lies.
 
-The film is made of drawn scenes (textured ground, drifting objects with numbers, cuts), so the command
-needs nothing but the package. `--write FILE` only draws the film, for trying other commands.
+The film is made of drawn scenes (textured ground, drifting objects with numbers, cuts), so the
+command needs nothing but the package. `--write FILE` only draws the film, for trying other
+commands.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ EXAMPLE = """example:
 def draw_film(minutes: float, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of a film, uint8 (180, 320, 3), ten per second.
 
-    A scene lasts 4 to 14 seconds: a textured ground in a palette of its own, panned slowly, and two to
-    five objects that drift over it, each carrying a number.
+    A scene lasts 4 to 14 seconds: a textured ground in a palette of its own, panned slowly, and two
+    to five objects that drift over it, each carrying a number.
     """
     random = np.random.default_rng(seed)
     left = round(minutes * 60 * FRAMES_PER_SECOND)

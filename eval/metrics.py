@@ -216,7 +216,7 @@ def _remarks(cells: Cells, num_asked: int, episodes: int) -> list[str]:
     remarks.append(
         f"Mean score in [0, 1], then mean distinct frames shown per episode. "
         f"n = {scored} scored of {episodes} episodes per entry, in {clusters} of footage. "
-        + _about_intervals(cells)
+        f"{_about_intervals(cells)}".rstrip()
     )
     failed = [sum(getattr(c, n) for c in cells.values()) for n in ("n_infra_error", "n_error")]
     if any(failed):
@@ -235,14 +235,15 @@ def _clusters(cells: Cells) -> str:
 
 
 def _about_intervals(cells: Cells) -> str:
-    remark = (
-        f"Brackets: 95 % bootstrap interval over clusters, {RESAMPLES} resamples."
-        if any(cell.interval for cell in cells.values())
-        else ""
-    )
-    if all(cell.interval for cell in cells.values()):
-        return remark
-    return f"{remark} No interval is given for fewer than {MIN_CLUSTERS} clusters.".strip()
+    intervals = [cell.interval for cell in cells.values()]
+    remarks = []
+    if any(intervals):
+        remarks.append(f"Brackets: 95 % bootstrap interval over clusters, {RESAMPLES} resamples.")
+    if any(interval and interval[0] == interval[1] for interval in intervals):
+        remarks.append("One of no width means that all scores were equal, not that it is certain.")
+    if not all(intervals):
+        remarks.append(f"No interval is given for fewer than {MIN_CLUSTERS} clusters.")
+    return " ".join(remarks)
 
 
 def _about_budgets(cells: Cells) -> list[str]:

@@ -1,5 +1,6 @@
 """Vectors of environments over unequal videos: texts, masks, frames and infos survive stacking."""
 
+import gc
 from fractions import Fraction
 from functools import partial
 
@@ -23,16 +24,20 @@ ANSWER = codes("ANSWER", 4).start
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory):
-    """Three files of unequal size, rate and length, with questions and subtitles in CJK."""
+def paths(tmp_path_factory):
+    """Three files of unequal size, rate and length."""
     folder = tmp_path_factory.mktemp("unequal")
-    paths = [
+    rate = Fraction(30000, 1001)
+    return [
         encode(folder / "a.mp4", count=50),
         write_video(folder / "b.mp4", numbered_frames(90, 96, 128), frames_per_second=12),
-        write_video(
-            folder / "c.mp4", numbered_frames(31, 64, 48), frames_per_second=Fraction(30000, 1001)
-        ),
+        write_video(folder / "c.mp4", numbered_frames(31, 64, 48), frames_per_second=rate),
     ]
+
+
+@pytest.fixture
+def tasks(paths):
+    """A question on each file, with questions and subtitles in CJK."""
     return [
         choice(VideoReader(path), query=query, subtitles=spoken(2.0, every=0.25, text=query + "{}"))
         for path, query in zip(paths, QUESTIONS, strict=True)
@@ -43,6 +48,7 @@ def tasks(tmp_path_factory):
 def vector(request):
     """A maker of vectors that closes what it made."""
     made = []
+    gc.collect()  # A forked process must not have to free what a decoder's threads work on.
 
     def make(tasks, mode=AutoresetMode.NEXT_STEP, **options):
         kinds = {"sync": gym.vector.SyncVectorEnv, "async": gym.vector.AsyncVectorEnv}

@@ -172,7 +172,9 @@ def test_different_budgets_are_pointed_out():
 def test_missing_intervals_are_explained():
     assert "No interval is given for fewer than 10 clusters" in render(records_of())
     many = render(records_of(scores=(1.0, 0.0) * 5), episodes=10)
-    assert "Brackets: 95 %" in many and "No interval" not in many
+    assert "Brackets: 95 %" in many and "No interval" not in many and "no width" not in many
+    equal = render(records_of(scores=(0.0,) * 10), episodes=10)
+    assert "0.00 [0.00, 0.00]" in equal and "not that it is certain" in equal
 
 
 def test_summaries_come_in_the_order_asked():

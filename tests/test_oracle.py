@@ -65,7 +65,7 @@ def test_the_oracle_solves_tasks_made_from_a_video(traversal):
 def test_the_oracle_grounds_ten_seconds_in_ten_hours(traversal, grid_size):
     for start in np.random.default_rng(grid_size).uniform(0, TEN_HOURS - 10, 12).tolist():
         episode = solve(grounding((start, start + 10)), grid_size=grid_size, traversal=traversal)
-        assert episode.score >= (0.95 if grid_size == 8 else 0.9)
+        assert episode.score >= 0.95
 
 
 @pytest.mark.parametrize("grid_size", [3, 8])
@@ -82,7 +82,7 @@ def test_the_oracle_grounds_several_spans_at_once(grid_size):
         starts = np.sort(random.uniform(0, TEN_HOURS - 20, 3)).tolist()
         task = grounding(*((start, start + 10) for start in starts))
         options = {"grid_size": grid_size, "max_steps": 400}
-        assert solve(task, **options).score >= (0.95 if grid_size == 8 else 0.9)
+        assert solve(task, **options).score >= 0.95
 
 
 @pytest.mark.parametrize("grid_size", [2, 3, 8])

@@ -29,6 +29,7 @@ Row = tuple[float, float | None, str]
 _PARSER_ERRORS = (
     pysubs2.exceptions.Pysubs2Error,
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, SyntaxError),
+    RuntimeError,
 )
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from videoatlas_gym.span import Span
@@ -56,7 +57,7 @@ EXPLORE = "Explore the video."
 
 
 def make_task(
-    video: str | VideoSource,
+    video: str | Path | VideoSource,
     question: str | None = None,
     options: Sequence[str] | None = None,
     answer: int | str | None = None,
@@ -83,9 +84,10 @@ def make_task(
         ValueError: If the arguments do not make a task that can be scored.
         VideoOpenError: If the video cannot be opened.
     """
-    source = video if isinstance(video, VideoSource) else VideoReader(video)
+    # Not isinstance(video, VideoSource): asking a protocol reads all properties, which opens files.
+    source = VideoReader(video) if isinstance(video, str | Path) else video
     path = source.path if isinstance(source, VideoReader) else None
-    if subtitles is None and isinstance(source, ConcatSource):
+    if subtitles is None and isinstance(source, ConcatSource) and _has_subtitles(source):
         cues = source.subtitles
     else:
         cues = resolve_subtitles(subtitles, path)
@@ -108,6 +110,11 @@ def make_task(
     )
 
 
+def _has_subtitles(source: ConcatSource) -> bool:
+    """Whether any part names subtitles; reading them opens all parts, which should not be early."""
+    return any(part.subtitles is not None for part in source.parts)
+
+
 def _option_index(options: Sequence[str], answer: int | str | None) -> int:
     if answer is None:
         raise ValueError("options need an answer: the right option's index or its text.")
@@ -119,7 +126,7 @@ def _option_index(options: Sequence[str], answer: int | str | None) -> int:
 
 
 def make_task_set(
-    video: str | VideoSource | None = None,
+    video: str | Path | VideoSource | None = None,
     question: str | None = None,
     options: Sequence[str] | None = None,
     answer: int | str | None = None,

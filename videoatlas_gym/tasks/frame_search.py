@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +107,7 @@ def find_sources(
     """Return the sources that a file, folder, pattern, source or sequence of those names."""
     if isinstance(videos, str | Path):
         return [VideoReader(path) for path in find_files(videos)]
-    if isinstance(videos, VideoSource):
+    if not isinstance(videos, Iterable):  # a source; asking for its protocol would open its file
         return [videos]
     sources = [source for video in videos for source in find_sources(video)]
     if not sources:

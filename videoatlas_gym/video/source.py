@@ -1,7 +1,8 @@
 """What a video is to the rest of the package: frames at exact moments, and how that can fail.
 
-A source knows nothing of grids, questions or agents. Time is in seconds from the presentation time of
-the first displayed frame; the frame "at t" is the one on display at t: the last whose time is <= t.
+A source knows nothing of grids, questions or agents. Time is in seconds from the presentation time
+of the first displayed frame; the frame "at t" is the one on display at t: the last whose time is <=
+t.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Frame:
 class VideoSource(Protocol):
     """Random access to the frames of one timeline.
 
-    A source opens lazily, may be shared by threads, and pickles by what it was made from (paths, not
-    pixels). `close()` releases decoders; a later call opens them again.
+    A source opens lazily, may be shared by threads, and pickles by what it was made from (paths,
+    not pixels). `close()` releases decoders; a later call opens them again.
     """
 
     @property
@@ -79,9 +80,10 @@ class VideoSource(Protocol):
         """Return the frames on display at `seconds`, in the order asked.
 
         Args:
-            seconds: Moments, each in ``[0, duration_seconds)``; unsorted and repeated ones are fine.
+            seconds: Moments, each in ``[0, duration_seconds)``; unsorted, repeated ones are fine.
             size: None for native pixels; (width, height) for a tile of exactly that size, the
-                picture scaled to fit (AREA filter) and letterboxed in `LETTERBOX_RGB`, never stretched.
+                picture scaled to fit (AREA filter) and letterboxed in `LETTERBOX_RGB`, never
+                stretched.
 
         Raises:
             ValueError: If a moment lies outside the video.
@@ -91,7 +93,8 @@ class VideoSource(Protocol):
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """Return the times of all frames on display at some moment of ``[start, end)``, ascending.
 
-        The first may lie before `start_seconds` (it is still on display then). Shape ``(n,)``, n >= 1.
+        The first may lie before `start_seconds` (it is still on display then). Shape ``(n,)``, n >=
+        1.
         """
 
     def fingerprint(self) -> str:
