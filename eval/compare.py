@@ -50,6 +50,7 @@ def compare(
     groups: Sequence[str] = (),
     grid_size: int = 8,
     tile_size: tuple[int, int] = (160, 90),
+    min_expand_seconds: float = 1.0,
     max_steps: int | None = None,
     max_frames: int | None = None,
 ) -> str:
@@ -70,6 +71,7 @@ def compare(
         groups: Patterns of file names; files that match the same one count as one cluster.
         grid_size: K, cells per side of a view.
         tile_size: (width, height) of a cell in pixels.
+        min_expand_seconds: Cells shorter than this are not opened; 0 allows down to one frame.
         max_steps: Limit of steps per episode; None for that of the environment.
         max_frames: Limit of distinct frames shown per episode; None for none.
 
@@ -94,6 +96,7 @@ def compare(
         "depths": list(dict.fromkeys(depths)) or _missing("depth"),
         "grid_size": grid_size,
         "tile_size": list(tile_size),
+        "min_expand_seconds": float(min_expand_seconds),
         "max_steps": max_steps,
         "max_frames": max_frames,
     }
@@ -125,6 +128,7 @@ def _environments(
     options = {
         "grid_size": config["grid_size"],
         "tile_size": tuple(config["tile_size"]),
+        "min_expand_seconds": config["min_expand_seconds"],
         "max_steps": config["max_steps"],
         "budget": {"frames": config["max_frames"]},
     }
@@ -266,6 +270,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--grid-size", type=int, default=8, metavar="K", help="cells per side (default: 8)")
     add("--tile-size", default="160x90", metavar="WxH", help="pixels of a cell (default: 160x90)")
+    add(
+        "--min-expand-seconds",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="do not open cells shorter than this; 0 allows down to one frame (default: 1)",
+    )
     add("--max-steps", type=int, metavar="N", help="steps per episode (default: by depth)")
     add("--frames", type=int, metavar="N", help="distinct frames shown per episode (no limit)")
     return parser
@@ -289,6 +300,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             groups=options.group,
             grid_size=options.grid_size,
             tile_size=parse_tile_size(options.tile_size),
+            min_expand_seconds=options.min_expand_seconds,
             max_steps=options.max_steps,
             max_frames=options.frames,
         )

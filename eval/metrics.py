@@ -39,6 +39,8 @@ class Summary:
     """Episodes in which the policy raised."""
     n_clusters: int
     """Groups of footage among the scored episodes."""
+    mean_chance: float | None
+    """Expected score of random guesses at the scored tasks."""
     mean_score: float | None
     interval: tuple[float, float] | None
     """95 % bootstrap interval of the mean, clustered by group; None for too few clusters."""
@@ -114,6 +116,7 @@ def summarise(records: Iterable[Record]) -> Summary:
         n_infra_error=sum(bool(r.infra_error) for r in records),
         n_error=sum(bool(r.error) for r in records),
         n_clusters=len(set(groups)),
+        mean_chance=_mean([r.chance for r in scored if r.chance is not None]),
         mean_score=_mean(scores),
         interval=bootstrap_interval(scores, groups),
         mean_frames=_mean([r.usage["frames"] for r in scored]),
@@ -218,6 +221,8 @@ def _remarks(cells: Cells, num_asked: int, episodes: int) -> list[str]:
         f"n = {scored} scored of {episodes} episodes per entry, in {clusters} of footage. "
         f"{_about_intervals(cells)}".rstrip()
     )
+    if any(chances := [c.mean_chance for c in cells.values() if c.mean_chance is not None]):
+        remarks.append(f"Chance (a guess drawn at random): {_chance(chances)}.")
     failed = [sum(getattr(c, n) for c in cells.values()) for n in ("n_infra_error", "n_error")]
     if any(failed):
         remarks.append(
@@ -227,6 +232,10 @@ def _remarks(cells: Cells, num_asked: int, episodes: int) -> list[str]:
     if any(cell.is_privileged for cell in cells.values()):
         remarks.append(r"\* Shown the truth (privileged): an upper bound, not a competitor.")
     return remarks + _about_budgets(cells)
+
+
+def _chance(chances: Sequence[float]) -> str:
+    return _range(float(f"{chance:.2g}") for chance in chances)
 
 
 def _clusters(cells: Cells) -> str:

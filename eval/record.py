@@ -40,6 +40,8 @@ class Record:
     kind: str
     group: str
     """Name of the footage: episodes of one group are dependent."""
+    chance: float | None = None
+    """Expected score of a guess drawn at random, in [0, 1]."""
     score: float | None = None
     """In [0, 1]; None where the episode does not count: `infra_error` or `error` says why."""
     answer: int | str | None = None
@@ -102,6 +104,7 @@ class Record:
             task_id=task.task_id,
             kind=task.kind,
             group=task.group,
+            chance=float(task.chance),
             score=None if episode.score is None else float(episode.score),
             answer=episode.answer,
             evidence=episode.evidence,

@@ -18,7 +18,7 @@ from videoatlas_gym.actions import Action, decode
 from videoatlas_gym.memory import DeadZones
 from videoatlas_gym.state import AtlasState
 from videoatlas_gym.trajectory import Trajectory
-from videoatlas_gym.usage import Usage
+from videoatlas_gym.usage import BudgetExceeded, Usage
 from videoatlas_gym.video import VideoError
 
 
@@ -86,7 +86,11 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
     policy.reset(observation, info)
     counts: Counter[str] = Counter()
     while not (episode.terminated or episode.truncated):
-        decision = policy.act(observation, _visible(info))
+        try:
+            decision = policy.act(observation, _visible(info))
+        except (BudgetExceeded, VideoError) as error:
+            *_, episode.truncated, info = base.stop(error)
+            break
         base.ledger.record(decision.usage)
         named = _named(decision, base.num_cells)
         observation, reward, episode.terminated, episode.truncated, info = env.step(decision.action)

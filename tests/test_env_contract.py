@@ -59,16 +59,28 @@ def test_sb3_finds_nothing_to_complain_about(name):
         checker.check_env(ArrayObservation(made(name)))
 
 
+class Noted(gym.Wrapper):
+    """Keeps the info of every step."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.infos = []
+
+    def step(self, action):
+        result = self.env.step(action)
+        self.infos.append(result[-1])
+        return result
+
+
+@pytest.mark.slow
 def test_maskable_ppo_learns_on_arrays_and_meets_no_masked_action():
     needed("stable_baselines3")
     ppo = needed("sb3_contrib").MaskablePPO
-    env = ArrayObservation(made("VideoAtlas-v0", reward={"score": 1.0, "illegal_action": 1.0}))
-    seen = []
-    step = env.env.step
-    env.env.step = lambda action: seen.append(step(action)) or seen[-1]
+    noted = Noted(made("VideoAtlas-v0"))
+    env = ArrayObservation(noted)
     ppo("MultiInputPolicy", env, n_steps=32, batch_size=16, n_epochs=1, seed=0).learn(64)
-    assert len(seen) == 64
-    assert all(info["is_legal"] for *_, info in seen)
+    assert len(noted.infos) == 64
+    assert all(info["is_legal"] for info in noted.infos)
 
 
 @every_id
@@ -142,7 +154,7 @@ def test_codes_outside_the_space_raise(name):
     for code in (-1, beyond, 2.5):
         with pytest.raises(ValueError, match=f"codes go from 0 to {beyond - 1}"):
             env.unwrapped.step(code)
-    with pytest.raises(ValueError, match="indices of ZOOM go from 0 to 3"):
+    with pytest.raises(ValueError, match="ZOOM 4 is outside the action space"):
         env.unwrapped.step(Action("ZOOM", 4))
     assert env.unwrapped.state.steps == 0
 

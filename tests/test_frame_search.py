@@ -40,9 +40,7 @@ def spans_by_linear_decode(path, index):
         pictures = [f.to_ndarray(format="rgb24").astype(int) for f in container.decode(video=0)]
     alike = [abs(picture - pictures[index]).mean() < 10 for picture in pictures]
     edges = np.flatnonzero(np.diff([False, *alike, False]))
-    return tuple(
-        Span(a / RATE, b / RATE) for a, b in zip(edges[::2], edges[1::2], strict=True)
-    )
+    return tuple(Span(a / RATE, b / RATE) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def assert_same_spans(found, expected):
@@ -184,9 +182,7 @@ def test_a_goal_of_hardness_0_is_the_frame_itself():
     assert degrade(PICTURE, 0.0, np.random.default_rng(0)) is PICTURE
 
 
-@pytest.mark.parametrize(
-    "hardness, size", [(0.1, (296, 166)), (0.5, (200, 112)), (1.0, (80, 45))]
-)
+@pytest.mark.parametrize("hardness, size", [(0.1, (296, 166)), (0.5, (200, 112)), (1.0, (80, 45))])
 def test_a_degraded_goal_has_the_documented_size(hardness, size):
     goal = degrade(PICTURE, hardness, np.random.default_rng(0))
     assert goal.shape == (size[1], size[0], 3) and goal.dtype == np.uint8

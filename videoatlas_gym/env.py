@@ -334,7 +334,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._ledger.spend(Usage(steps=1))
             observation, info = self._viewer.look(after, self._ledger, self._max_steps)
         except (BudgetExceeded, VideoError) as error:
-            return self._stopped(error)
+            return self.stop(error)
         self._state, self._last = after, (observation, dict(info))
         out_of_steps = self._max_steps is not None and after.steps >= self._max_steps
         truncated = out_of_steps and not after.done
@@ -363,10 +363,14 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         encode(action, self._grid_size**2)
         return action
 
-    def _stopped(
+    def stop(
         self, error: BudgetExceeded | VideoError
     ) -> tuple[Observation, float, bool, bool, Info]:
-        """End an episode that cannot go on, with the last good observation and reward 0."""
+        """End an episode that cannot go on, with the last good observation and reward 0.
+
+        `step` does so when a budget runs out or decoding fails; a rollout does when that happens
+        while a policy looks ahead.
+        """
         observation, last = self._last
         info = {**last, "usage": self._ledger.usage.to_json(), "last_error": str(error)}
         if isinstance(error, VideoError):

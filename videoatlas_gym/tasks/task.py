@@ -62,6 +62,13 @@ class Task:
                 )
         object.__setattr__(self, "truth", DeadZones().add(*self.truth).spans)
 
+    @property
+    def chance(self) -> float:
+        """Expected score of a guess drawn at random: an option, or one moment of the video."""
+        if self.options:
+            return 1 / len(self.options)
+        return total_seconds(self.truth) / self.source.duration_seconds
+
     def score(self, answer: int | str | None, state: AtlasState) -> float:
         """Return how right the outcome is, in [0, 1].
 
