@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from drawn import DrawnSource, texture
 
+from videoatlas_gym.render import letterbox
 from videoatlas_gym.span import Span, total_seconds
 from videoatlas_gym.tasks import (
     FrameSearchTasks,
@@ -14,7 +15,13 @@ from videoatlas_gym.tasks import (
     find_sources,
     picture_index,
 )
-from videoatlas_gym.video import ConcatSource, Part, VideoOpenError, VideoReader
+from videoatlas_gym.video import (
+    ConcatSource,
+    FrameDecodeError,
+    Part,
+    VideoOpenError,
+    VideoReader,
+)
 from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 RATE = 10
@@ -131,16 +138,27 @@ def test_the_goal_carries_nothing_of_its_place():
     assert (task.goal.seconds, task.goal.pts) == (0.0, 0)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("share", [0.08, 0.2])
 def test_no_picture_is_asked_for_that_is_on_display_for_more_than_the_allowed_share(share, film):
-    source = DrawnSource(100.0) if share != 0.2 else film
-    tasks = FrameSearchTasks(source, max_truth_share=share)
-    if share == 0.02:  # each scene takes 4 %
-        with pytest.raises(ValueError, match=r"for less than 2% of it \(50 moments tried\)"):
-            tasks[0]
-        return
-    for index in range(20):
-        assert total_seconds(tasks[index].truth) <= share * source.duration_seconds
+    tasks = FrameSearchTasks(film, max_truth_share=share)
+    for index in range(12):
+        assert 0 < total_seconds(tasks[index].truth) <= share * film.duration_seconds
+
+
+@pytest.mark.parametrize("share", [0.02, 0.036])
+def test_a_video_whose_pictures_all_stay_too_long_raises_an_error(share):
+    source = DrawnSource(100.0)  # each scene takes 4 %
+    message = rf"for less than {share:g} of its length \(50 moments tried\)"
+    with pytest.raises(ValueError, match=message):
+        FrameSearchTasks(source, max_truth_share=share)[0]
+
+
+def test_a_plain_picture_is_never_asked_for(tmp_path):
+    plain = [np.full((72, 128, 3), level, np.uint8) for level in range(10, 250, 12)]
+    shots = [frame for i, grey in enumerate(plain) for frame in [grey] * 4 + [texture(0, i)] * 4]
+    path = write_video(tmp_path / "plain.mp4", shots, frames_per_second=10)
+    tasks = FrameSearchTasks(path, hardness=0.0)
+    assert all(tasks[index].goal.rgb.std() > 20 for index in range(12))
 
 
 def test_a_plain_video_raises_an_error_that_says_what_to_do(tmp_path):
@@ -199,10 +217,24 @@ def test_a_degraded_goal_is_drawn_from_the_generator_given():
     assert np.array_equal(one, twin) and not np.array_equal(one, other)
 
 
+def test_a_harder_goal_varies_more_in_brightness():
+    grey = np.full((90, 160, 3), 100, np.uint8)
+    for hardness, reach in ((0.25, 10), (1.0, 40)):
+        goals = [degrade(grey, hardness, np.random.default_rng(seed)) for seed in range(60)]
+        levels = [goal.mean() for goal in goals]
+        assert 100 - reach - 2 <= min(levels) < 100 - 0.8 * reach
+        assert 100 + 0.8 * reach < max(levels) <= 100 + reach + 2
+
+
+def test_a_harder_goal_is_compressed_more():
+    weave = np.full((36, 64, 3), 100, np.uint8)
+    weave[::2, ::2] = weave[1::2, 1::2] = 112
+    kept = [degrade(weave, hardness, np.random.default_rng(0)).std() for hardness in (0.1, 1.0)]
+    assert kept[0] > 3 and kept[1] < 1
+
+
 def distance_from_frame(goal):
     """Return the mean absolute difference of a goal to its frame, both at 80 x 45 pixels."""
-    from videoatlas_gym.render import letterbox
-
     return abs(letterbox(goal, 80, 45).astype(int) - letterbox(PICTURE, 80, 45)).mean()
 
 
@@ -249,3 +281,17 @@ def test_short_videos_may_be_asked_for_any_of_their_pictures():
     index = PictureIndex(DrawnSource(6.0, scene_seconds=0.2))
     for moment in index.moments:
         assert 0 < total_seconds(index.spans_like(float(moment), 0.05)) <= 0.05 * 6.0
+
+
+def test_moments_that_cannot_be_decoded_are_neither_asked_for_nor_in_the_way(tmp_path):
+    class Damaged(VideoReader):
+        def frames_at(self, seconds, size=None):
+            if any(4.0 <= moment < 6.0 for moment in seconds):
+                raise FrameDecodeError("no frame there.")
+            return super().frames_at(seconds, size)
+
+    path = write_video(tmp_path / "film.mp4", numbered_frames(250), frames_per_second=25)
+    tasks = FrameSearchTasks(Damaged(path), hardness=0.0)
+    for index in range(12):
+        for span in tasks[index].truth:
+            assert span.end_seconds <= 4.0 or span.start_seconds >= 6.0

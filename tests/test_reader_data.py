@@ -155,3 +155,12 @@ def test_a_clock_burnt_into_the_film_changes_at_every_full_second():
             assert at.seconds == second
             assert np.abs(clock - later).max() < 100
             assert np.abs(clock - earlier).max() > 200
+
+
+def test_frame_times_of_reordered_stamps_may_be_the_first_thing_that_is_asked():
+    path = data_folder() / "clips" / "highway_30s.avi"
+    times = VideoReader(path).frame_times(0.0, 29.99)
+    for start in range(1, 29, 3):
+        found = VideoReader(path).frame_times(float(start), start + 0.9)
+        expected = times[(times > start - 0.04) & (times < start + 0.9)]
+        assert np.allclose(found, expected, atol=1e-9)

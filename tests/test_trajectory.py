@@ -1,4 +1,4 @@
-"""What was recorded replays to the pixel, forks and refusals included, and only what was recorded."""
+"""What was recorded replays to the pixel, forks and refused actions included."""
 
 import json
 

@@ -151,6 +151,7 @@ def test_a_search_ends_when_nothing_is_left_to_open(policy):
     episode = search(policy(sameness))
     assert episode.terminated and not episode.truncated
     assert episode.coverage_explored == 1.0
+    assert episode.actions["ADD_TO_SCRATCHPAD"] == 1  # nothing beats the first
     assert episode.trajectory.actions[-1].verb == "FINISHED"
 
 

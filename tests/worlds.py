@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from playing import random_action
 
 from videoatlas_gym import VideoAtlasEnv
 from videoatlas_gym.render import letterbox
@@ -131,20 +132,20 @@ def small_env(task=None, **options):
     return VideoAtlasEnv(tasks=task or choice(DrawnSource()), **options)
 
 
-def walk(env, steps, seed=0, **reset):
+def walk(env, steps, seed=0, **style):
     """Reset and take random legal actions, beginning again at each end; yields what is returned.
 
-    The first entry is what `reset` gave, as a step without reward.
+    The first entry is what `reset` gave, as a step without reward; `style` goes to `random_action`.
     """
     rng = np.random.default_rng(seed)
-    observation, info = env.reset(seed=seed, **reset)
+    observation, info = env.reset(seed=seed)
     yield observation, 0.0, False, False, info
     for _ in range(steps):
-        code = int(rng.choice(np.flatnonzero(info["action_mask"])))
-        observation, reward, terminated, truncated, info = env.step(code)
+        action = random_action(env.unwrapped.state, rng, **style)
+        observation, reward, terminated, truncated, info = env.step(action)
         yield observation, reward, terminated, truncated, info
         if terminated or truncated:
-            observation, info = env.reset()
+            env.reset()
 
 
 def act(env, *codes_or_actions):

@@ -461,7 +461,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
 
     def observe(self) -> tuple[Observation, Info]:
         """Return observation and info of the current state again, without a step."""
-        return self._viewer.look(self.state, self._ledger, self._max_steps)
+        state = self.state
+        return self._viewer.look(state, self._ledger, self._max_steps)
 
     def fork(self, cell: Cell | None = None) -> VideoAtlasEnv:
         """Return an environment that looks ahead from here, or on a subtree, without the truth.
@@ -499,11 +500,11 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
                 "render() needs a render_mode: make the environment with rgb_array or ansi."
             )
             return None
-        usage = self._ledger.usage.to_json()
+        state, usage = self.state, self._ledger.usage.to_json()
         if self.render_mode == "ansi":
-            return self._viewer.summary(self.state, usage)
+            return self._viewer.summary(state, usage)
         labelled = replace(self._viewer, labels=True)
-        observation, _ = labelled.look(self.state, Ledger())
+        observation, _ = labelled.look(state, Ledger())
         return render.page(observation["view"], observation["scratchpad"], self._headline())
 
     def _headline(self) -> str:

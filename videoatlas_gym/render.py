@@ -21,10 +21,15 @@ DEAD_RGB = (0, 0, 0)
 HIDDEN_RGB = (96, 96, 96)
 EMPTY_RGB = (20, 20, 24)
 """Background of slots that hold nothing."""
-MARKS = ((VISITED, (80, 140, 255)), (QUEUED, (255, 190, 0)), (EVIDENCE, (0, 220, 90)))
+EVIDENCE_RGB = (0, 220, 90)
+MARKS = ((VISITED, (80, 140, 255)), (QUEUED, (255, 190, 0)), (EVIDENCE, EVIDENCE_RGB))
 """Corner mark per status bit: blue visited, amber queued; green evidence also frames the cell."""
 FONT_VARIABLE = "VIDEOATLAS_FONT"
 """Environment variable naming a TrueType file, for scripts that Pillow's own font lacks."""
+
+
+Box = tuple[int, int, int, int]
+"""(left, top, right, bottom) in pixels; right and bottom lie outside."""
 
 
 def contact_sheet(
@@ -62,30 +67,29 @@ def contact_sheet(
     if labels:
         sheet = _burn(
             sheet,
-            [(label, *_corner(i, columns, width, height)) for i, label in enumerate(labels)],
+            [(label, _slot(i, columns, width, height)) for i, label in enumerate(labels)],
             size=_label_px(height),
         )
     return sheet
 
 
-def _corner(index: int, columns: int, width: int, height: int) -> tuple[int, int]:
-    return (index % columns) * width, (index // columns) * height
+def _slot(index: int, columns: int, width: int, height: int) -> Box:
+    left, top = (index % columns) * width, (index // columns) * height
+    return left, top, left + width, top + height
 
 
 def _mark(cells: NDArray[np.uint8], status: NDArray[np.int8]) -> None:
     """Draw the status bits in place: small squares top right, a frame for evidence."""
     side = max(3, cells.shape[1] // 15)
     alive = status & DEAD == 0
+    held = np.flatnonzero((status & EVIDENCE > 0) & alive)
+    for edge in (np.s_[:2], np.s_[-2:]):
+        cells[held, edge] = EVIDENCE_RGB
+        cells[held, :, edge] = EVIDENCE_RGB
     for slot, (bit, colour) in enumerate(MARKS):
-        marked = np.flatnonzero((status & bit > 0) & alive)
-        if not len(marked):
-            continue
         right = cells.shape[2] - slot * (side + 1)
-        cells[marked, :side, right - side : right] = colour
-        if bit == EVIDENCE:
-            for edge in (np.s_[:2], np.s_[-2:]):
-                cells[marked, edge] = colour
-                cells[marked, :, edge] = colour
+        marked = np.flatnonzero((status & bit > 0) & alive)
+        cells[marked, :side, max(0, right - side) : max(0, right)] = colour
 
 
 def letterbox(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -134,10 +138,11 @@ def scratchpad_sheet(
     size = _label_px(height)
     texts = []
     for index, (heading, subtitle) in enumerate(captions):
-        x, y = _corner(index, columns, width, height)
-        texts.append((_cut(heading, size, width), x, y))
+        left, top, right, bottom = _slot(index, columns, width, height)
+        texts.append((_cut(heading, size, width), (left, top, right, bottom)))
         if subtitle:
-            texts.append((_cut(subtitle, size, width), x, y + height - size - 4))
+            low = max(top, bottom - size - 4)
+            texts.append((_cut(subtitle, size, width), (left, low, right, bottom)))
     return _burn(sheet, texts, size=size) if texts else sheet
 
 
@@ -152,7 +157,8 @@ def clock(seconds: float) -> str:
 
 def caption(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     """Burn one line of text into the top left corner of a picture."""
-    return _burn(picture, [(text, 0, 0)], size=max(10, picture.shape[0] // 40))
+    height, width = picture.shape[:2]
+    return _burn(picture, [(text, (0, 0, width, height))], size=max(10, height // 40))
 
 
 def _label_px(height: int) -> int:
@@ -176,18 +182,19 @@ def _cut(text: str, size: int, width: int) -> str:
 
 
 def _burn(
-    sheet: NDArray[np.uint8], texts: Sequence[tuple[str, int, int]], *, size: int
+    sheet: NDArray[np.uint8], texts: Sequence[tuple[str, Box]], *, size: int
 ) -> NDArray[np.uint8]:
-    """Write texts, white on a dark box, each with its top left corner at (x, y) pixels."""
+    """Write texts, white on dark, into the top left corners of boxes that they never leave."""
     image = Image.fromarray(sheet)
-    draw = ImageDraw.Draw(image)
     font = _font(size, os.environ.get(FONT_VARIABLE))
-    for text, x, y in texts:
+    for text, box in texts:
         if not text:
             continue
-        length = int(font.getlength(text)) + 4
-        draw.rectangle((x, y, x + length, y + size + 3), fill=(16, 16, 16))
-        draw.text((x + 2, y + 1), text, font=font, fill=(255, 255, 255))
+        room = image.crop(box)
+        draw = ImageDraw.Draw(room)
+        draw.rectangle((0, 0, int(font.getlength(text)) + 4, size + 3), fill=(16, 16, 16))
+        draw.text((2, 1), text, font=font, fill=(255, 255, 255))
+        image.paste(room, box[:2])
     return np.asarray(image)
 
 
@@ -207,4 +214,4 @@ def page(
     canvas[bar : bar + view.shape[0], : view.shape[1]] = view
     canvas[bar : bar + scratchpad.shape[0], view.shape[1] :] = scratchpad
     size = bar - 8
-    return _burn(canvas, [(_cut(headline, size, width), 2, 2)], size=size)
+    return _burn(canvas, [(_cut(headline, size, width), (2, 2, width, bar))], size=size)

@@ -228,7 +228,11 @@ class ShuffledObservation(_AtlasWrapper):
 def _shuffled(
     source: VideoSource, subtitles: Subtitles, *, order: tuple[int, ...]
 ) -> tuple[VideoSource, Subtitles]:
-    edges = split(Span(0.0, source.duration_seconds), len(order))
-    parts = [Part(source, float(edges[i]), float(edges[i + 1]), subtitles=subtitles) for i in order]
+    edges = split(Span(0.0, source.duration_seconds), len(order)).tolist()
+    parts = []
+    for start, end in ((edges[i], edges[i + 1]) for i in order):
+        # A microsecond less, so that rounding moves no cue into the neighbouring cell.
+        said = subtitles.clipped(start + 1e-6, end - 1e-6)
+        parts.append(Part(source, start, end, subtitles=said))
     shuffled = ConcatSource(parts)
     return shuffled, shuffled.subtitles

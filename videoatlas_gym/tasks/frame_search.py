@@ -20,7 +20,14 @@ from PIL import Image
 from videoatlas_gym.span import total_seconds
 from videoatlas_gym.tasks.picture_index import picture_index
 from videoatlas_gym.tasks.task import FrameSearch, Task
-from videoatlas_gym.video import ConcatSource, Frame, VideoOpenError, VideoReader, VideoSource
+from videoatlas_gym.video import (
+    ConcatSource,
+    Frame,
+    FrameDecodeError,
+    VideoOpenError,
+    VideoReader,
+    VideoSource,
+)
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".ts", ".m4v", ".mpg", ".mpeg", ".ogv"}
 QUERY = "Find the moment that the goal picture shows and keep it in the scratchpad."
@@ -75,8 +82,8 @@ class FrameSearchTasks:
         source = self.sources[int(random.integers(len(self.sources)))]
         for _ in range(TRIES):
             seconds = float(random.uniform(0, source.duration_seconds))
-            frame = source.frame_at(seconds)
-            if frame.rgb.std() < MIN_CONTRAST * 255:
+            frame = _distinct_frame(source, seconds)
+            if frame is None:
                 continue
             truth = picture_index(source).spans_like(seconds, self.max_truth_share)
             if truth and total_seconds(truth) <= self.max_truth_share * source.duration_seconds:
@@ -90,9 +97,18 @@ class FrameSearchTasks:
                     group=_group(source, seconds),
                 )
         raise ValueError(
-            f"no picture of {source!r} is on display for less than {self.max_truth_share:.0%} of "
-            f"it ({TRIES} moments tried). Use other footage or a larger max_truth_share."
+            f"no picture of {source!r} is on display for less than {self.max_truth_share:g} of "
+            f"its length ({TRIES} moments tried). Use other footage or a larger max_truth_share."
         )
+
+
+def _distinct_frame(source: VideoSource, seconds: float) -> Frame | None:
+    """Return the frame on display, or None if it is too plain or cannot be decoded."""
+    try:
+        frame = source.frame_at(seconds)
+    except FrameDecodeError:
+        return None
+    return frame if frame.rgb.std() >= MIN_CONTRAST * 255 else None
 
 
 def _group(source: VideoSource, seconds: float) -> str:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from videoatlas_gym.memory import DeadZones
 from videoatlas_gym.span import Span
-from videoatlas_gym.video import VideoSource
+from videoatlas_gym.video import FrameDecodeError, VideoSource
 
 THUMBNAIL = (32, 18)
 SAME_DISTANCE = 0.04
@@ -27,7 +27,7 @@ BATCH = 64
 
 
 class PictureIndex:
-    """Thumbnails of one video, by time.
+    """Thumbnails of one video, by time. A frame that cannot be decoded is like no other.
 
     Args:
         source: The video. Building decodes most of it once; it shows progress when that takes long.
@@ -48,7 +48,14 @@ class PictureIndex:
         return np.concatenate([self._thumbnails(batch) for batch in bar])
 
     def _thumbnails(self, moments: NDArray[np.float64]) -> NDArray[np.float32]:
-        tiles = self.source.tiles_at(moments.tolist(), *THUMBNAIL)
+        try:
+            tiles = self.source.tiles_at(moments.tolist(), *THUMBNAIL)
+        except FrameDecodeError:
+            if len(moments) == 1:
+                return np.full((1, 3 * THUMBNAIL[0] * THUMBNAIL[1]), np.inf, np.float32)
+            return np.concatenate(
+                [self._thumbnails(moments[i : i + 1]) for i in range(len(moments))]
+            )
         return tiles.reshape(len(tiles), -1).astype(np.float32) / 255
 
     def _same(self, moments: NDArray[np.float64], picture: NDArray[np.float32]) -> NDArray:

@@ -166,7 +166,7 @@ class OpenQuestion(Task):
         if self.judge is not None:
             return min(1.0, max(0.0, float(self.judge(self.query, str(self.answer), text))))
         accepted = {normalised(part) for part in str(self.answer).split("|")}
-        return float(normalised(text) in accepted - {""})
+        return float(normalised(text) in accepted)
 
 
 def normalised(text: str) -> str:

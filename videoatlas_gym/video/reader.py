@@ -294,11 +294,16 @@ class VideoReader(VideoSource):
     def _stamps(self, first_tick: int, end_tick: int) -> list[int]:
         """Time stamps of the frames on display in ``[first_tick, end_tick)``."""
         self._run = None
-        run = self._start(first_tick)
-        if self._opened().fallback is None and not self._track.is_reordered:
-            stamps = self._read_stamps(run, end_tick)
-        else:
-            stamps = self._decode_stamps(run, end_tick)
+        stamps = None
+        while stamps is None:
+            run = self._start(first_tick)
+            try:
+                if self._opened().fallback is None and not self._track.is_reordered:
+                    stamps = self._read_stamps(run, end_tick)
+                else:
+                    stamps = self._decode_stamps(run, end_tick)
+            except FalseKeyFrame as error:
+                self._distrust(error.sync_pts)
         stamps = sorted(pts for pts in set(stamps) if self._opened().start_pts <= pts < end_tick)
         return stamps[max(0, bisect_right(stamps, first_tick) - 1) :]
 

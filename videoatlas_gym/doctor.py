@@ -1,0 +1,575 @@
+"""`videoatlas doctor`: what a file is, whether all of it plays, and what to do if it does not.
+
+Two independent looks at each file are compared: pictures fetched at scattered moments by
+`VideoReader`, and a plain decode from start to end. Memory stays bounded, whatever the length, and
+no file gives a traceback: what goes wrong with one becomes its verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+from argparse import Namespace
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import blake2b
+from heapq import heappop, heappush
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+from av.stream import Disposition
+from tqdm import tqdm
+
+from videoatlas_gym.cli import Parser, run_command
+from videoatlas_gym.tasks import find_files
+from videoatlas_gym.video import VideoError, VideoOpenError, VideoReader
+from videoatlas_gym.video._picture import Painter
+
+Verdict = Literal["ok", "usable", "not usable"]
+
+EXAMPLE = """\
+  videoatlas doctor match.mp4            decodes the whole file, as long as that takes
+  videoatlas doctor recordings/ --fast   looks at 32 moments of each file only
+exit code: 0 if all files are usable, 1 if some are not, 2 for a mistake"""
+SCHEMA_VERSION = 1
+"""Of the lines that --json prints."""
+NUM_MOMENTS = 32
+"""Moments fetched by random access, the first and the last of the video among them."""
+LONG_GROUP = 600
+"""Frames: where key frames are further apart, jumping to a moment is slow."""
+
+_SWEEPS = 4
+"""Moments are asked in so many passes from start to end: a file that cannot be searched is decoded
+only as often, and every other one is jumped about in."""
+_REORDER_DEPTH = 17
+_NOTED = 3
+_MAX_LENGTHS = 4096
+_UNTIMED = "it stores no time stamps"
+_TEXT = bytes([*range(32, 127), *b"\t\n\r\f"])
+
+
+@dataclass
+class Moments:
+    """How often something happened, and when at first, in seconds of the video."""
+
+    count: int = 0
+    first_seconds: list[float] = field(default_factory=list)
+
+    def add(self, seconds: float) -> None:
+        """Note one more."""
+        self.count += 1
+        if len(self.first_seconds) < _NOTED:
+            self.first_seconds.append(round(seconds, 3))
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > len(self.first_seconds) else ""
+        return f"at {', '.join(f'{moment:g}' for moment in self.first_seconds)}{more} s"
+
+
+@dataclass
+class Scan:
+    """What a decode of the whole file met. Times in seconds from the first picture."""
+
+    packets: int = 0
+    promised_frames: int = 0
+    """Frames the header promises, 0 where it says nothing."""
+    frames: int = 0
+    interlaced_frames: int = 0
+    untimed_frames: int = 0
+    key_frames: int = 0
+    longest_group: int = 0
+    """Most packets from one key frame up to the next."""
+    end_seconds: float = 0.0
+    """Time of the last picture."""
+    errors: Moments = field(default_factory=Moments)
+    first_error: str = ""
+    corrupt_frames: Moments = field(default_factory=Moments)
+    backwards: Moments = field(default_factory=Moments)
+    duplicates: Moments = field(default_factory=Moments)
+    gaps: Moments = field(default_factory=Moments)
+    """Pictures that stay for more than one and a half frame lengths."""
+    shortest_seconds: float = 0.0
+    longest_seconds: float = 0.0
+    """Lengths of frames."""
+    is_constant_rate: bool = True
+    """Whether nearly all frames are of one length, to the precision of the time stamps."""
+    mismatches: Moments = field(default_factory=Moments)
+    """Moments at which random access shows something else than this decode."""
+    agreed: int = 0
+
+
+@dataclass
+class Report:
+    """All there is to say of one file."""
+
+    path: Path
+    verdict: Verdict = "ok"
+    reasons: list[str] = field(default_factory=list)
+    advice: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """As `VideoReader.describe` has them."""
+    refused: Moments = field(default_factory=Moments)
+    """Moments that random access cannot show."""
+    scan: Scan | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as --json prints it."""
+        data = {name: getattr(self, name) for name in ("verdict", "reasons", "advice", "facts")}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "path": str(self.path),
+            **data,
+            "refused": vars(self.refused),
+            "scan": self.scan
+            and {
+                name: vars(value) if isinstance(value, Moments) else value
+                for name, value in vars(self.scan).items()
+            },
+        }
+
+
+def examine(path: str | Path, *, fast: bool = False, show_progress: bool = False) -> Report:
+    """Look at one file; whatever is wrong with it is in the report.
+
+    Args:
+        path: The file.
+        fast: Only fetch `NUM_MOMENTS` pictures by random access; do not decode the whole file.
+        show_progress: Draw a bar on stderr, if that is a terminal.
+    """
+    report = Report(Path(path))
+    try:
+        _look(report, fast=fast, show_progress=show_progress)
+    except VideoOpenError as error:
+        _refuse(report, *_cause(report.path, error))
+    except Exception as error:  # The next file is to be looked at, whatever this one did.
+        cause = " ".join(str(error).split())
+        _refuse(report, f"looking at it failed with {type(error).__name__}: {cause}")
+    return report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0 if all files are usable, 1 if not, 2 for a mistake."""
+    return run_command("doctor", lambda: _run(_parser().parse_args(argv)))
+
+
+def _parser() -> Parser:
+    parser = Parser("doctor", "Say what video files are and whether all of them plays.", EXAMPLE)
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files, folders or patterns")
+    parser.add_argument("--fast", action="store_true", help="do not decode whole files")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file")
+    return parser
+
+
+def _run(options: Namespace) -> int:
+    is_all_usable = True
+    for path in list(chain.from_iterable(find_files(name) for name in options.videos)):
+        report = examine(path, fast=options.fast, show_progress=True)
+        print(json.dumps(report.to_json()) if options.json else described(report), flush=True)
+        is_all_usable &= report.verdict != "not usable"
+    return 0 if is_all_usable else 1
+
+
+def _look(report: Report, *, fast: bool, show_progress: bool) -> None:
+    with VideoReader(report.path) as reader:
+        report.facts = reader.describe()
+        seen = _fetch(reader, report.refused)
+        report.facts = reader.describe()  # Reading may have shown that time stamps run backwards.
+    if not fast:
+        with tqdm(
+            total=round(report.facts["duration_seconds"], 1),
+            desc=report.path.name,
+            unit="s",
+            leave=False,
+            disable=None if show_progress else True,
+        ) as bar:
+            report.scan = scan_file(report.path, report.facts, seen, bar)
+    _judge(report, len(seen))
+
+
+def _fetch(reader: VideoReader, refused: Moments) -> dict[float, tuple[int, bytes]]:
+    """Return time stamp and hash of the pictures at scattered moments; note those without."""
+    duration = reader.duration_seconds
+    jitter = random.Random(0)
+    inner = [(i + jitter.random()) / (NUM_MOMENTS - 2) * duration for i in range(NUM_MOMENTS - 2)]
+    moments = sorted({0.0, *(m for m in inner if m < duration), max(0.0, duration - 1e-6)})
+    seen = {}
+    for moment in chain.from_iterable(moments[first::_SWEEPS] for first in range(_SWEEPS)):
+        try:
+            frame = reader.frame_at(moment)
+        except VideoError:
+            refused.add(moment)
+        else:
+            seen[moment] = frame.pts, _hash(frame.rgb)
+    return seen
+
+
+def _hash(rgb) -> bytes:
+    return blake2b(rgb, digest_size=16).digest()
+
+
+def scan_file(
+    path: Path, facts: dict[str, Any], seen: dict[float, tuple[int, bytes]], bar: tqdm
+) -> Scan:
+    """Decode a whole file once, from start to end, and compare it with what was seen.
+
+    Args:
+        path: The file.
+        facts: As `VideoReader.describe` has them.
+        seen: Time stamp and hash of the picture at some moments, fetched by random access.
+        bar: Is moved on to the time of each picture.
+    """
+    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+        stream = _video_stream(container)
+        stream.codec_context.thread_count = 1
+        watcher = _Watcher(facts, stream, seen)
+        pictures = _pictures(container, stream, watcher)
+        if facts["is_reordered"]:
+            pictures = _sorted_stamps(pictures)
+        for stamp, frame in pictures:
+            watcher.show(stamp, frame)
+            bar.update(max(0.0, min(watcher.scan.end_seconds, bar.total) - bar.n))
+        return watcher.finish()
+
+
+class _Watcher:
+    """Fills in a `Scan` while packets and pictures pass by."""
+
+    def __init__(self, facts: dict[str, Any], stream, seen: dict) -> None:
+        self.scan = Scan(promised_frames=stream.frames)
+        self.is_untimed = facts["fallback"] == _UNTIMED
+        frame_seconds = Fraction(facts["frame_seconds"]).limit_denominator(100_000)
+        self._time_base = frame_seconds if self.is_untimed else stream.time_base
+        self._long_ticks = Fraction(3, 2) * Fraction(facts["frame_seconds"]) / self._time_base
+        self._seen = seen
+        self._moments = deque(sorted(seen))
+        self._painter = Painter(facts["native_size"], Fraction(facts["sample_aspect_ratio"]))
+        self._lengths: Counter[int] = Counter()
+        self._group = 0
+        self._start: int | None = None
+        self._current: tuple[int, av.VideoFrame] | None = None
+        self._hash: bytes | None = None
+
+    def read(self, packet: av.Packet) -> None:
+        """Note a packet that was read."""
+        self.scan.packets += 1
+        self.scan.key_frames += packet.is_keyframe
+        self._group = 1 if packet.is_keyframe else self._group + 1
+        self.scan.longest_group = max(self.scan.longest_group, self._group)
+
+    def fail(self, packet: av.Packet | None, error: av.error.FFmpegError) -> None:
+        """Note that a packet could not be decoded, or that there was no reading on (None)."""
+        is_timed = packet is not None and packet.pts is not None
+        known = packet.pts if is_timed else self._current and self._current[0]
+        self.scan.errors.add(self._seconds(known))
+        self.scan.first_error = self.scan.first_error or str(error.strerror or error)
+
+    def show(self, stamp: int, frame: av.VideoFrame) -> None:
+        """Note a picture, in the order of display."""
+        if self._start is None:
+            self._start = stamp
+        while self._moments and self._is_over(self._moments[0], stamp):
+            self._compare(self._moments.popleft())
+        seconds = self._seconds(stamp)
+        if self._current is not None:
+            self._measure(stamp - self._current[0], seconds)
+        if frame.is_corrupt:
+            self.scan.corrupt_frames.add(seconds)
+        self.scan.frames += 1
+        self.scan.interlaced_frames += bool(frame.interlaced_frame)
+        self.scan.end_seconds = max(self.scan.end_seconds, seconds)
+        self._current, self._hash = (stamp, frame), None
+
+    def finish(self) -> Scan:
+        """Settle what only the end can tell."""
+        while self._moments and self._current is not None:
+            self._compare(self._moments.popleft())
+        if self._lengths:
+            usual, tick = self._lengths.most_common(1)[0][0], float(self._time_base)
+            slack = max(1, usual * 0.02, 0.0011 / tick)
+            alike = sum(n for gap, n in self._lengths.items() if abs(gap - usual) <= slack)
+            self.scan.is_constant_rate = alike >= 0.95 * self._lengths.total()
+            self.scan.shortest_seconds = min(self._lengths) * tick
+            self.scan.longest_seconds = max(self._lengths) * tick
+        return self.scan
+
+    def _seconds(self, stamp: int | None) -> float:
+        if stamp is None or self._start is None:
+            return 0.0
+        return float((stamp - self._start) * self._time_base)
+
+    def _measure(self, gap: int, seconds: float) -> None:
+        """Note the time from one picture to the next, in ticks; `seconds` is that of the next."""
+        if gap < 0:
+            self.scan.backwards.add(seconds)
+        elif gap == 0:
+            self.scan.duplicates.add(seconds)
+        elif gap in self._lengths or len(self._lengths) < _MAX_LENGTHS:
+            self._lengths[gap] += 1
+        if gap > self._long_ticks:
+            self.scan.gaps.add(seconds - float(gap * self._time_base))
+
+    def _is_over(self, moment: float, stamp: int) -> bool:
+        """Whether the picture that follows is shown after `moment` (to the nanosecond)."""
+        return (stamp - self._start) * self._time_base > Fraction(moment) + Fraction(1, 10**9)
+
+    def _compare(self, moment: float) -> None:
+        stamp, frame = self._current
+        if self._hash is None:
+            self._hash = _hash(self._painter.paint(frame, None))
+        if self._seen[moment] == (stamp, self._hash):
+            self.scan.agreed += 1
+        else:
+            self.scan.mismatches.add(moment)
+
+
+def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
+    """The stream that `VideoReader` shows: a default one before others, then the largest."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    flagged = [s for s in streams if s.disposition & Disposition.default]
+    return max(flagged or streams, key=lambda s: s.codec_context.width * s.codec_context.height)
+
+
+def _pictures(container, stream, watcher: _Watcher) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield all pictures that come out, in the decoder's order, with their time stamps."""
+    ordinal = 0
+    for packet in _packets(container, stream, watcher):
+        try:
+            frames = stream.codec_context.decode(packet)
+        except av.error.FFmpegError as error:
+            watcher.fail(packet, error)
+            continue
+        for frame in frames:
+            watcher.scan.untimed_frames += frame.pts is None or watcher.is_untimed
+            if watcher.is_untimed:
+                yield ordinal, frame
+            elif frame.pts is not None:
+                yield frame.pts, frame
+            ordinal += 1
+
+
+def _packets(container, stream, watcher: _Watcher) -> Iterator[av.Packet | None]:
+    """Yield the packets of a stream, and None at their end, where the decoder gives the rest."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                watcher.read(packet)
+                yield packet
+    except av.error.FFmpegError as error:
+        watcher.fail(None, error)
+    yield None
+
+
+def _sorted_stamps(pictures: Iterator) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Give the i-th picture the i-th smallest time stamp, within the reach of reordering."""
+    stamps: list[int] = []
+    frames: deque[av.VideoFrame] = deque()
+    for stamp, frame in pictures:
+        heappush(stamps, stamp)
+        frames.append(frame)
+        if len(stamps) >= _REORDER_DEPTH:
+            yield heappop(stamps), frames.popleft()
+    while stamps:
+        yield heappop(stamps), frames.popleft()
+
+
+def _judge(report: Report, num_seen: int) -> None:
+    """Fill in verdict, reasons and advice from what was found."""
+    facts, scan, again = report.facts, report.scan, _reencoded(report.path)
+    asked = num_seen + report.refused.count
+    findings: list[tuple[str, str]] = []
+    if report.refused.count:
+        text = f"{report.refused.count} of {asked} moments cannot be shown ({report.refused})"
+        findings.append((text, again))
+    if scan is not None:
+        findings += _damage(scan, again)
+    findings += _promises(report)
+    if facts["fallback"]:
+        text = f"every jump decodes from the start, which is slow: {facts['fallback']}"
+        findings.append((text, again))
+    elif scan is not None and scan.longest_group > LONG_GROUP:
+        text = f"jumping is slow: up to {scan.longest_group} frames from one key frame to the next"
+        findings.append((text, again))
+    report.reasons = [text for text, _ in findings]
+    report.advice = findings[0][1] if findings else ""
+    report.verdict = "usable" if findings else "ok"
+    if num_seen <= asked / 2:
+        _refuse(report, "most of its moments cannot be shown", again)
+    if scan is not None and scan.mismatches.count:
+        text = "random access and playing from the start show different pictures"
+        _refuse(report, f"{text} ({scan.mismatches.count} of {num_seen}, {scan.mismatches})", again)
+
+
+def _damage(scan: Scan, again: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the pictures themselves, and what to do."""
+    if scan.errors.count:
+        yield (
+            f"{scan.errors.count} packets do not decode ({scan.errors}): {scan.first_error}",
+            again,
+        )
+    if scan.corrupt_frames.count:
+        yield f"{scan.corrupt_frames.count} pictures are damaged ({scan.corrupt_frames})", again
+    if scan.is_constant_rate and scan.gaps.count:
+        yield (
+            f"pictures are missing from its even rate in {scan.gaps.count} places ({scan.gaps})",
+            again,
+        )
+    if scan.backwards.count:
+        yield f"time stamps run backwards {scan.backwards.count} times ({scan.backwards})", again
+    if scan.duplicates.count:
+        yield f"{scan.duplicates.count} pictures share a time stamp ({scan.duplicates})", again
+
+
+def _promises(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield where the header promises something else than the file holds, and what to do."""
+    facts, scan = report.facts, report.scan
+    real, header = facts["duration_seconds"], facts["header_duration_seconds"]
+    if scan is not None and scan.packets < scan.promised_frames:
+        text = f"it is cut off: {scan.packets} of {scan.promised_frames} frames are there"
+        yield text, "copy or download it again, if there is more of it elsewhere"
+    elif header is not None and abs(header - real) > max(0.5, 0.05 * real):
+        text = f"its header says {header:.3f} s, but it ends at {real:.3f} s"
+        yield (
+            text,
+            f"other programs may stumble; {_command(report.path, '-c copy', report.path.suffix)}",
+        )
+
+
+def _refuse(report: Report, reason: str, advice: str = "") -> None:
+    report.verdict = "not usable"
+    report.reasons.insert(0, reason)
+    report.advice = advice
+
+
+def _cause(path: Path, error: VideoOpenError) -> tuple[str, str]:
+    """Why a file cannot be opened, and what to do."""
+    if not path.stat().st_size:
+        return "the file is empty", "copy or download it again"
+    head = path.open("rb").read(512)
+    if not head.translate(None, _TEXT):
+        return f"it is a text file, beginning with {head[:30].decode()!r}", "give a video"
+    if _lacks_index(path):
+        return (
+            "its index (moov) is missing, so recording or copying it was cut short",
+            "copy it again; a recording may be saved by a program such as untrunc, with an intact "
+            "file of the same camera",
+        )
+    cause = error.__cause__
+    is_damage = isinstance(cause, av.error.FFmpegError)
+    text = cause.strerror if is_damage and cause.strerror else str(cause or error)
+    if "no video stream" in text:
+        return text, "give a file with a video track"
+    return text, f"copy it again; if that does not help: {_command(path, '-c copy', '.mkv')}"
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 or MOV file without the box that says where its frames are."""
+    with path.open("rb") as file:
+        kinds, size, place = set(), path.stat().st_size, 0
+        while place + 8 <= size and len(kinds) < 64:
+            file.seek(place)
+            length, kind = int.from_bytes(file.read(4)), file.read(4)
+            length = int.from_bytes(file.read(8)) if length == 1 else length or size
+            kinds.add(kind)
+            place += max(length, 8)
+    return b"ftyp" in kinds and b"mdat" in kinds and not kinds & {b"moov", b"moof"}
+
+
+def _reencoded(path: Path) -> str:
+    options = "-c:v libx264 -crf 18 -g 240 -c:a copy"
+    return _command(path, options, ".mkv", before="-err_detect ignore_err ")
+
+
+def _command(path: Path, options: str, suffix: str, *, before: str = "") -> str:
+    """Return an FFmpeg command that writes a mended copy beside the file."""
+    target = path.with_name(f"{path.stem}.mended{suffix}")
+    return f"ffmpeg {before}-i {_quoted(path)} {options} {_quoted(target)}"
+
+
+def _quoted(path: Path) -> str:
+    """Quote a name for the shell, and so that FFmpeg takes it for neither option nor protocol."""
+    name = str(path)
+    is_plain = path.is_absolute() or not (name.startswith("-") or ":" in name)
+    return shlex.quote(name if is_plain else f"./{name}")
+
+
+def described(report: Report) -> str:
+    """Return a report as lines for people."""
+    verdict = report.verdict
+    if report.reasons:
+        verdict += (", but " if verdict == "usable" else ": ") + "; ".join(report.reasons)
+    lines = [f"{report.path}: {verdict}"]
+    if report.facts:
+        lines += [f"  {name:11}{text}" for name, text in _rows(report).items() if text]
+    return "\n".join(lines + ([f"  what to do {report.advice}"] if report.advice else []))
+
+
+def _rows(report: Report) -> dict[str, str]:
+    facts, scan = report.facts, report.scan
+    return {
+        "video": f"{facts['codec']} {facts['pixel_format']} in {facts['container']}, "
+        f"{_shape(facts)}{_interlaced(scan)}",
+        "time": _time(facts, scan),
+        "key frames": "" if scan is None else _keys(scan),
+        "audio": _tracks(facts["audio_tracks"]),
+        "subtitles": _tracks(facts["subtitle_tracks"]),
+        "access": _access(report),
+    }
+
+
+def _shape(facts: dict[str, Any]) -> str:
+    coded, native = ("x".join(map(str, facts[key])) for key in ("coded_size", "native_size"))
+    changes = [f"turned by {facts['rotation_degrees']} degrees"] * bool(facts["rotation_degrees"])
+    changes += ["mirrored"] * facts["is_mirrored"]
+    aspect = facts["sample_aspect_ratio"]
+    changes += [f"pixel aspect {aspect}"] * (aspect != "1")
+    return f"{coded} -> {native} ({', '.join(changes)})" if changes else coded
+
+
+def _interlaced(scan: Scan | None) -> str:
+    return ", interlaced" if scan is not None and scan.interlaced_frames else ""
+
+
+def _time(facts: dict[str, Any], scan: Scan | None) -> str:
+    header = facts["header_duration_seconds"]
+    promised = "nothing" if header is None else f"{header:.3f} s"
+    text = f"{facts['duration_seconds']:.3f} s (header: {promised})"
+    if facts["start_seconds"]:
+        text += f" from {facts['start_seconds']:.3f} s on"
+    if facts["is_reordered"]:
+        text += ", time stamps out of order (sorted)"
+    return text + f", {_rate(facts, scan)}"
+
+
+def _rate(facts: dict[str, Any], scan: Scan | None) -> str:
+    usual = f"about {1 / facts['frame_seconds']:.5g} per second"
+    if scan is None:
+        return usual
+    if scan.untimed_frames:
+        return f"{scan.frames} frames, {usual} by guess (no time stamps)"
+    if scan.is_constant_rate:
+        return f"{scan.frames} frames, constant rate, {usual}"
+    return (
+        f"{scan.frames} frames, variable rate, {scan.shortest_seconds * 1000:.4g} to "
+        f"{scan.longest_seconds * 1000:.4g} ms long"
+    )
+
+
+def _keys(scan: Scan) -> str:
+    return f"{scan.key_frames}, at most {scan.longest_group} frames from one to the next"
+
+
+def _tracks(tracks: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{track['codec']} {track['language'] or ''}".strip() for track in tracks)
+
+
+def _access(report: Report) -> str:
+    way = "by seeking" if report.facts["is_seekable"] else "by decoding from the start"
+    if report.scan is None:
+        return f"{way}; not compared with a decode of the whole file (--fast)"
+    return f"{way}; {report.scan.agreed} moments show what a decode from the start shows"
