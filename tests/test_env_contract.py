@@ -160,10 +160,13 @@ def test_codes_outside_the_space_raise(name):
 
 
 @every_id
-def test_observations_stay_in_their_space(name):
-    env = made(name, traversal="bfs")
+def test_observations_stay_in_their_space_and_belong_to_who_gets_them(name):
+    env, last = made(name, traversal="bfs", labels=True), {}
     for observation, *_ in walk(env, 60):
         assert env.observation_space.contains(observation)
+        assert all(array.flags.writeable for array in observation.values())
+        assert not any(np.shares_memory(last[key], observation[key]) for key in last)
+        last = observation
 
 
 @every_id

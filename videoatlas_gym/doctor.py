@@ -14,6 +14,7 @@ import shlex
 from argparse import Namespace
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
@@ -27,6 +28,7 @@ from av.stream import Disposition
 from tqdm import tqdm
 
 from videoatlas_gym.cli import Parser, run_command
+from videoatlas_gym.subtitles import embedded_tracks
 from videoatlas_gym.tasks import find_files
 from videoatlas_gym.video import VideoError, VideoOpenError, VideoReader
 from videoatlas_gym.video._picture import Painter
@@ -51,6 +53,7 @@ _REORDER_DEPTH = 17
 _NOTED = 3
 _MAX_LENGTHS = 4096
 _UNTIMED = "it stores no time stamps"
+_REENCODE = "-c:v libx264 -crf 18 -g 240 -c:a copy"
 _TEXT = bytes([*range(32, 127), *b"\t\n\r\f"])
 
 
@@ -96,7 +99,8 @@ class Scan:
     """Pictures that stay for more than one and a half frame lengths."""
     shortest_seconds: float = 0.0
     longest_seconds: float = 0.0
-    """Lengths of frames."""
+    usual_seconds: float = 0.0
+    """Lengths of frames; the usual one is the mean of those like the most frequent one."""
     is_constant_rate: bool = True
     """Whether nearly all frames are of one length, to the precision of the time stamps."""
     mismatches: Moments = field(default_factory=Moments)
@@ -180,6 +184,7 @@ def _look(report: Report, *, fast: bool, show_progress: bool) -> None:
         report.facts = reader.describe()
         seen = _fetch(reader, report.refused)
         report.facts = reader.describe()  # Reading may have shown that time stamps run backwards.
+    report.facts["subtitle_tracks"] = [vars(track) for track in embedded_tracks(report.path)]
     if not fast:
         with tqdm(
             total=round(report.facts["duration_seconds"], 1),
@@ -200,12 +205,12 @@ def _fetch(reader: VideoReader, refused: Moments) -> dict[float, tuple[int, byte
     moments = sorted({0.0, *(m for m in inner if m < duration), max(0.0, duration - 1e-6)})
     seen = {}
     for moment in chain.from_iterable(moments[first::_SWEEPS] for first in range(_SWEEPS)):
-        try:
+        with suppress(VideoError):
             frame = reader.frame_at(moment)
-        except VideoError:
-            refused.add(moment)
-        else:
             seen[moment] = frame.pts, _hash(frame.rgb)
+    for moment in moments:
+        if moment not in seen:
+            refused.add(moment)
     return seen
 
 
@@ -292,8 +297,11 @@ class _Watcher:
         if self._lengths:
             usual, tick = self._lengths.most_common(1)[0][0], float(self._time_base)
             slack = max(1, usual * 0.02, 0.0011 / tick)
-            alike = sum(n for gap, n in self._lengths.items() if abs(gap - usual) <= slack)
-            self.scan.is_constant_rate = alike >= 0.95 * self._lengths.total()
+            alike = {gap: n for gap, n in self._lengths.items() if abs(gap - usual) <= slack}
+            num_alike = sum(alike.values())
+            self.scan.is_constant_rate = num_alike >= 0.95 * self._lengths.total()
+            ticks = sum(gap * n for gap, n in alike.items())
+            self.scan.usual_seconds = ticks / num_alike * tick
             self.scan.shortest_seconds = min(self._lengths) * tick
             self.scan.longest_seconds = max(self._lengths) * tick
         return self.scan
@@ -379,50 +387,50 @@ def _sorted_stamps(pictures: Iterator) -> Iterator[tuple[int, av.VideoFrame]]:
 
 
 def _judge(report: Report, num_seen: int) -> None:
-    """Fill in verdict, reasons and advice from what was found."""
-    facts, scan, again = report.facts, report.scan, _reencoded(report.path)
+    """Fill in verdict, reasons and advice from what was found; the first advice counts."""
     asked = num_seen + report.refused.count
-    findings: list[tuple[str, str]] = []
+    mended = _command(report.path, _REENCODE, ".mkv", before="-err_detect ignore_err ")
+    findings = list(_promises(report))
     if report.refused.count:
         text = f"{report.refused.count} of {asked} moments cannot be shown ({report.refused})"
-        findings.append((text, again))
-    if scan is not None:
-        findings += _damage(scan, again)
-    findings += _promises(report)
-    if facts["fallback"]:
-        text = f"every jump decodes from the start, which is slow: {facts['fallback']}"
-        findings.append((text, again))
-    elif scan is not None and scan.longest_group > LONG_GROUP:
-        text = f"jumping is slow: up to {scan.longest_group} frames from one key frame to the next"
-        findings.append((text, again))
+        findings.append((text, mended))
+    if report.scan is not None:
+        findings += [(text, mended) for text in _damage(report.scan)]
+    slow = _command(report.path, _REENCODE, ".mkv")
+    findings += [(text, slow) for text in _slowness(report)]
     report.reasons = [text for text, _ in findings]
     report.advice = findings[0][1] if findings else ""
     report.verdict = "usable" if findings else "ok"
     if num_seen <= asked / 2:
-        _refuse(report, "most of its moments cannot be shown", again)
-    if scan is not None and scan.mismatches.count:
+        _refuse(report, "most of it cannot be shown", mended)
+    if report.scan is not None and (wrong := report.scan.mismatches).count:
         text = "random access and playing from the start show different pictures"
-        _refuse(report, f"{text} ({scan.mismatches.count} of {num_seen}, {scan.mismatches})", again)
+        _refuse(report, f"{text} in {wrong.count} of {num_seen} moments ({wrong})", mended)
 
 
-def _damage(scan: Scan, again: str) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the pictures themselves, and what to do."""
-    if scan.errors.count:
-        yield (
-            f"{scan.errors.count} packets do not decode ({scan.errors}): {scan.first_error}",
-            again,
-        )
-    if scan.corrupt_frames.count:
-        yield f"{scan.corrupt_frames.count} pictures are damaged ({scan.corrupt_frames})", again
-    if scan.is_constant_rate and scan.gaps.count:
-        yield (
-            f"pictures are missing from its even rate in {scan.gaps.count} places ({scan.gaps})",
-            again,
-        )
-    if scan.backwards.count:
-        yield f"time stamps run backwards {scan.backwards.count} times ({scan.backwards})", again
-    if scan.duplicates.count:
-        yield f"{scan.duplicates.count} pictures share a time stamp ({scan.duplicates})", again
+def _damage(scan: Scan) -> Iterator[str]:
+    """Yield what is wrong with the pictures and their time stamps."""
+    if (wrong := scan.errors).count:
+        yield f"{_number(wrong.count, 'packet')} not decodable ({wrong}): {scan.first_error}"
+    if (wrong := scan.corrupt_frames).count:
+        yield f"{_number(wrong.count, 'picture')} damaged ({wrong})"
+    if scan.longest_seconds > max(10.0, scan.end_seconds / 2):
+        yield f"time stamps jump: one picture stays for {scan.longest_seconds:.1f} s"
+    elif scan.is_constant_rate and (wrong := scan.gaps).count:
+        yield f"pictures missing in {_number(wrong.count, 'place')} ({wrong})"
+    if (wrong := scan.backwards).count:
+        yield f"time stamps run backwards in {_number(wrong.count, 'place')} ({wrong})"
+    if (wrong := scan.duplicates).count:
+        yield f"{_number(wrong.count, 'picture')} hidden by a later one of the same time ({wrong})"
+
+
+def _slowness(report: Report) -> Iterator[str]:
+    """Yield what makes jumping to a moment slow."""
+    if cause := report.facts["fallback"]:
+        yield f"every jump decodes from the start, which is slow: {cause}"
+    elif report.scan is not None and report.scan.longest_group > LONG_GROUP:
+        group = report.scan.longest_group
+        yield f"jumping is slow: up to {group} frames from one key frame to the next"
 
 
 def _promises(report: Report) -> Iterator[tuple[str, str]]:
@@ -432,12 +440,16 @@ def _promises(report: Report) -> Iterator[tuple[str, str]]:
     if scan is not None and scan.packets < scan.promised_frames:
         text = f"it is cut off: {scan.packets} of {scan.promised_frames} frames are there"
         yield text, "copy or download it again, if there is more of it elsewhere"
-    elif header is not None and abs(header - real) > max(0.5, 0.05 * real):
-        text = f"its header says {header:.3f} s, but it ends at {real:.3f} s"
-        yield (
-            text,
-            f"other programs may stumble; {_command(report.path, '-c copy', report.path.suffix)}",
-        )
+    elif header is not None and abs(header - real) > max(1.0, 0.05 * real):
+        text = f"its last picture ends at {real:.3f} s, though its header says {header:.3f} s"
+        again = "copy or download it again, if there is more of it elsewhere"
+        first = again if header > real else "nothing is needed here"
+        command = _command(report.path, "-c copy", report.path.suffix)
+        yield text, f"{first}; to write the length anew for other programs: {command}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _refuse(report: Report, reason: str, advice: str = "") -> None:
@@ -478,11 +490,6 @@ def _lacks_index(path: Path) -> bool:
             kinds.add(kind)
             place += max(length, 8)
     return b"ftyp" in kinds and b"mdat" in kinds and not kinds & {b"moov", b"moof"}
-
-
-def _reencoded(path: Path) -> str:
-    options = "-c:v libx264 -crf 18 -g 240 -c:a copy"
-    return _command(path, options, ".mkv", before="-err_detect ignore_err ")
 
 
 def _command(path: Path, options: str, suffix: str, *, before: str = "") -> str:
@@ -550,22 +557,29 @@ def _rate(facts: dict[str, Any], scan: Scan | None) -> str:
     usual = f"about {1 / facts['frame_seconds']:.5g} per second"
     if scan is None:
         return usual
+    frames = _number(scan.frames, "frame")
     if scan.untimed_frames:
-        return f"{scan.frames} frames, {usual} by guess (no time stamps)"
+        return f"{frames}, {usual} by guess (no time stamps)"
+    if not scan.longest_seconds:
+        return frames
     if scan.is_constant_rate:
-        return f"{scan.frames} frames, constant rate, {usual}"
-    return (
-        f"{scan.frames} frames, variable rate, {scan.shortest_seconds * 1000:.4g} to "
-        f"{scan.longest_seconds * 1000:.4g} ms long"
-    )
+        return f"{frames}, constant rate, {1 / scan.usual_seconds:.5g} per second"
+    mean = f"{(scan.frames - 1) / scan.end_seconds:.5g} per second"
+    low, high = scan.shortest_seconds * 1000, scan.longest_seconds * 1000
+    return f"{frames} of {low:.4g} to {high:.4g} ms, variable rate, {mean} on average"
 
 
 def _keys(scan: Scan) -> str:
-    return f"{scan.key_frames}, at most {scan.longest_group} frames from one to the next"
+    group = _number(scan.longest_group, "frame")
+    return f"{scan.key_frames}, at most {group} from one to the next"
 
 
 def _tracks(tracks: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{track['codec']} {track['language'] or ''}".strip() for track in tracks)
+    languages = (str(track["language"] or "").replace("und", "") for track in tracks)
+    return ", ".join(
+        f"{track['codec']} {language}".rstrip()
+        for track, language in zip(tracks, languages, strict=True)
+    )
 
 
 def _access(report: Report) -> str:

@@ -195,7 +195,7 @@ def _burn(
         draw.rectangle((0, 0, int(font.getlength(text)) + 4, size + 3), fill=(16, 16, 16))
         draw.text((2, 1), text, font=font, fill=(255, 255, 255))
         image.paste(room, box[:2])
-    return np.asarray(image)
+    return np.array(image)
 
 
 def page(
