@@ -63,6 +63,7 @@ class Record:
     is_privileged: bool = False
     """Whether the policy was shown the truth."""
     frames_decoded: int = 0
+    peak_memory_bytes: int = 0
     seconds: float = 0.0
     trajectory: str = ""
     """File below the directory, or "" where the policy raised."""
@@ -122,6 +123,7 @@ class Record:
             error=error,
             is_privileged=is_privileged,
             frames_decoded=episode.frames_decoded,
+            peak_memory_bytes=episode.peak_memory_bytes,
             seconds=float(episode.seconds),
             trajectory=trajectory,
         )

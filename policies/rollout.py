@@ -52,6 +52,8 @@ class Episode:
     coverage_dead: float = 0.0
     frames_decoded: int = 0
     """Decoder work during the episode: telemetry, depends on what caches held."""
+    peak_memory_bytes: int = 0
+    """Most memory that the process has held so far."""
     seconds: float = 0.0
     trajectory: Trajectory | None = None
 
@@ -77,7 +79,6 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
         episode.infra_error = f"{type(error).__name__}: {error}"
         episode.truncated = True
         return episode
-    decoded = base.source.frames_decoded
     policy.bind(
         World(env, trajectory),
         seed=0 if seed is None else seed,
@@ -101,7 +102,9 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
             episode.num_illegal += not info["is_legal"]
         episode.total_reward += reward
     _conclude(episode, env, info, counts)
-    episode.frames_decoded = base.source.frames_decoded - decoded
+    telemetry = base.telemetry
+    episode.frames_decoded = telemetry["frames_decoded"]
+    episode.peak_memory_bytes = telemetry["peak_memory_bytes"]
     episode.seconds = time.perf_counter() - started
     return episode
 

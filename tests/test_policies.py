@@ -19,7 +19,9 @@ from policies.rollout import rollout
 from policies.table import POLICIES, make_policy
 from videoatlas_gym.env import VideoAtlasEnv
 from videoatlas_gym.span import Span, total_seconds
-from videoatlas_gym.tasks import FixedTasks, FrameSearchTasks
+from videoatlas_gym.tasks import FixedTasks, FrameSearchTasks, make_task
+from videoatlas_gym.video import TileCache
+from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 KINDS = ("multiple_choice", "open_question", "temporal_grounding", "frame_search")
 every_policy = pytest.mark.parametrize("name", POLICIES)
@@ -210,3 +212,13 @@ def test_only_the_oracle_knows_where_to_look():
     assert play(Random(), task).score == play(Uniform(), task).score == 0.0
     paths = opened(play(Oracle(), task))
     assert [cell.depth for cell in paths] == list(range(1, len(paths) + 1))
+
+
+def test_a_rollout_reports_decoder_work_of_the_first_view_too(tmp_path):
+    path = write_video(tmp_path / "film.mp4", numbered_frames(100), frames_per_second=5)
+    task = make_task(path, "Which?", ["a", "b"], 0)
+    env = VideoAtlasEnv(tasks=task, grid_size=2, max_depth=0, cache=TileCache())
+    cold = rollout(env, make_policy("uniform"), seed=0)
+    warm = rollout(env, make_policy("uniform"), seed=0)
+    assert cold.frames_decoded >= cold.usage.frames == warm.usage.frames == 4
+    assert warm.frames_decoded == 0 and warm.peak_memory_bytes > 10**7

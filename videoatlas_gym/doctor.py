@@ -54,6 +54,7 @@ _NOTED = 3
 _MAX_LENGTHS = 4096
 _UNTIMED = "it stores no time stamps"
 _REENCODE = "-c:v libx264 -crf 18 -g 240 -c:a copy"
+_STAYS = "nothing is needed: where pictures are missing, the one before stays on display"
 _TEXT = bytes([*range(32, 127), *b"\t\n\r\f"])
 
 
@@ -148,9 +149,10 @@ def examine(path: str | Path, *, fast: bool = False, show_progress: bool = False
     """
     report = Report(Path(path))
     try:
-        _look(report, fast=fast, show_progress=show_progress)
-    except VideoOpenError as error:
-        _refuse(report, *_cause(report.path, error))
+        try:
+            _look(report, fast=fast, show_progress=show_progress)
+        except VideoOpenError as error:
+            _refuse(report, *_cause(report.path, error))
     except Exception as error:  # The next file is to be looked at, whatever this one did.
         cause = " ".join(str(error).split())
         _refuse(report, f"looking at it failed with {type(error).__name__}: {cause}")
@@ -396,6 +398,7 @@ def _judge(report: Report, num_seen: int) -> None:
         findings.append((text, mended))
     if report.scan is not None:
         findings += [(text, mended) for text in _damage(report.scan)]
+        findings += [(text, _STAYS) for text in _missing(report.scan)]
     slow = _command(report.path, _REENCODE, ".mkv")
     findings += [(text, slow) for text in _slowness(report)]
     report.reasons = [text for text, _ in findings]
@@ -416,12 +419,16 @@ def _damage(scan: Scan) -> Iterator[str]:
         yield f"{_number(wrong.count, 'picture')} damaged ({wrong})"
     if scan.longest_seconds > max(10.0, scan.end_seconds / 2):
         yield f"time stamps jump: one picture stays for {scan.longest_seconds:.1f} s"
-    elif scan.is_constant_rate and (wrong := scan.gaps).count:
-        yield f"pictures missing in {_number(wrong.count, 'place')} ({wrong})"
     if (wrong := scan.backwards).count:
         yield f"time stamps run backwards in {_number(wrong.count, 'place')} ({wrong})"
     if (wrong := scan.duplicates).count:
         yield f"{_number(wrong.count, 'picture')} hidden by a later one of the same time ({wrong})"
+
+
+def _missing(scan: Scan) -> Iterator[str]:
+    """Yield where pictures are missing from an otherwise even rate."""
+    if scan.is_constant_rate and (missing := scan.gaps).count:
+        yield f"pictures missing in {_number(missing.count, 'place')} ({missing})"
 
 
 def _slowness(report: Report) -> Iterator[str]:
@@ -462,7 +469,8 @@ def _cause(path: Path, error: VideoOpenError) -> tuple[str, str]:
     """Why a file cannot be opened, and what to do."""
     if not path.stat().st_size:
         return "the file is empty", "copy or download it again"
-    head = path.open("rb").read(512)
+    with path.open("rb") as file:
+        head = file.read(512)
     if not head.translate(None, _TEXT):
         return f"it is a text file, beginning with {head[:30].decode()!r}", "give a video"
     if _lacks_index(path):

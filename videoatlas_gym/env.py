@@ -6,6 +6,7 @@ Glue only: legality and effects are in `atlas`, right and wrong in `tasks`, pixe
 from __future__ import annotations
 
 import copy
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -228,6 +229,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._start: AtlasState | None = None
         self._state: AtlasState | None = None
         self._max_steps: int | None = None
+        self._decoded_before = 0
         self._ledger = Ledger(self._budget)
         self._last: tuple[Observation, Info] | None = None
 
@@ -260,6 +262,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         if self.lens is not None:
             source, subtitles = self.lens(source, subtitles)
         source = CachedSource(source, self._cache)
+        self._decoded_before = source.frames_decoded
         self._leave_source(source)
         geometry = GridGeometry(source.duration_seconds, self._grid_size, source.frame_seconds)
         depth = self._max_depth
@@ -419,11 +422,27 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         return self._ledger
 
     @property
-    def source(self) -> VideoSource:
+    def source(self) -> CachedSource:
         """The video of this episode, through its cache."""
         if self._viewer is None:
             raise gym.error.ResetNeeded("call reset() first: there is no video yet.")
         return self._viewer.source
+
+    @property
+    def telemetry(self) -> dict[str, int]:
+        """Work behind the scenes: what no budget counts, since it depends on caches.
+
+        frames_decoded (in this episode, forks included), cache_hits, cache_misses, cache_bytes (of
+        the cache in use, which other environments may share), peak_memory_bytes (of the process).
+        """
+        cache = self.source.cache
+        return {
+            "frames_decoded": self.source.frames_decoded - self._decoded_before,
+            "cache_hits": cache.hits,
+            "cache_misses": cache.misses,
+            "cache_bytes": cache.bytes,
+            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
 
     @property
     def task(self) -> Task:
@@ -510,6 +529,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     def _headline(self) -> str:
         state, clock = self.state, render.clock
         where = f"{clock(state.span.start_seconds)} - {clock(state.span.end_seconds)}"
+        if state.zoomed is not None:
+            where = f"cell {state.zoomed} at {clock(state.view.moments[state.zoomed])}"
         return f"{state.view_kind} {state.current}  {where}  |  {self._viewer.question.query}"
 
     def close(self) -> None:
