@@ -139,8 +139,9 @@ def test_the_cost_of_an_episode_does_not_depend_on_the_videos_length():
 
 
 def test_a_dead_zone_is_black_costs_nothing_and_cannot_be_chosen():
-    env = small_env(grid_size=3, reward={"illegal_action": 1.0})
-    source = env.tasks[0].source
+    source = DrawnSource()
+    task = choice(source, subtitles=spoken(256.0))
+    env = small_env(task, grid_size=3, reward={"illegal_action": 1.0})
     env.reset()
     act(env, Action("EXPAND", 4))
     source.asked.clear()
@@ -149,6 +150,7 @@ def test_a_dead_zone_is_black_costs_nothing_and_cannot_be_chosen():
     assert observation["cell_status"].tolist() == [0, 0, 0, 0, 9, 0, 0, 0, 0]
     assert (cell_pixels(observation["view"], 4, 3) == 0).all()
     assert all((cell_pixels(observation["view"], i, 3) > 0).any() for i in (3, 5))
+    assert [bool(text) for text in info["subtitles"]] == [True] * 4 + [False] + [True] * 4
     start, end = info["spans"][4]
     assert len(source.asked) == 8 and not any(start <= t < end for t in source.asked)
     for verb in ("EXPAND", "ZOOM", "INVESTIGATE_BEFORE", "ADD_TO_SCRATCHPAD"):

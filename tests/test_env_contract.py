@@ -186,9 +186,10 @@ def test_a_pickled_environment_goes_on_alike(name):
 
 def test_an_environment_with_its_own_cache_is_pickled_without_the_pictures():
     env = made("VideoAtlas-v0", cache=TileCache(1 << 20))
-    seen = env.reset(seed=0)
+    env.reset(seed=0)
     text = pickle.dumps(env.unwrapped)
-    assert same(pickle.loads(text).observe(), seen)
+    assert len(text) < 50_000
+    assert same(pickle.loads(text).observe(), env.unwrapped.observe())
     assert env.spec.kwargs["tile_size"] == TILE
 
 

@@ -59,7 +59,7 @@ def vector(request):
 
     yield make
     for envs in made:
-        envs.close()
+        envs.close(terminate=True)
 
 
 def test_texts_arrive_whole_in_every_slot(vector, tasks):

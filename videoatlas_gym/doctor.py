@@ -28,7 +28,7 @@ from av.stream import Disposition
 from tqdm import tqdm
 
 from videoatlas_gym.cli import Parser, run_command
-from videoatlas_gym.subtitles import embedded_tracks
+from videoatlas_gym.subtitles import SubtitleError, embedded_tracks
 from videoatlas_gym.tasks import find_files
 from videoatlas_gym.video import VideoError, VideoOpenError, VideoReader
 from videoatlas_gym.video._picture import Painter
@@ -155,7 +155,8 @@ def examine(path: str | Path, *, fast: bool = False, show_progress: bool = False
             _refuse(report, *_cause(report.path, error))
     except Exception as error:  # The next file is to be looked at, whatever this one did.
         cause = " ".join(str(error).split())
-        _refuse(report, f"looking at it failed with {type(error).__name__}: {cause}")
+        reason = f"looking at it failed with {type(error).__name__}: {cause}"
+        _refuse(report, reason, "leave the file out, and show it to the developers")
     return report
 
 
@@ -165,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("doctor", "Say what video files are and whether all of them plays.", EXAMPLE)
+    parser = Parser("doctor", "Say what a video file is and whether all of it plays.", EXAMPLE)
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files, folders or patterns")
     parser.add_argument("--fast", action="store_true", help="do not decode whole files")
     parser.add_argument("--json", action="store_true", help="print one JSON object per file")
@@ -186,7 +187,8 @@ def _look(report: Report, *, fast: bool, show_progress: bool) -> None:
         report.facts = reader.describe()
         seen = _fetch(reader, report.refused)
         report.facts = reader.describe()  # Reading may have shown that time stamps run backwards.
-    report.facts["subtitle_tracks"] = [vars(track) for track in embedded_tracks(report.path)]
+    with suppress(SubtitleError):  # These include tracks that FFmpeg has no decoder for.
+        report.facts["subtitle_tracks"] = [vars(track) for track in embedded_tracks(report.path)]
     if not fast:
         with tqdm(
             total=round(report.facts["duration_seconds"], 1),
@@ -269,12 +271,12 @@ class _Watcher:
         self._group = 1 if packet.is_keyframe else self._group + 1
         self.scan.longest_group = max(self.scan.longest_group, self._group)
 
-    def fail(self, packet: av.Packet | None, error: av.error.FFmpegError) -> None:
+    def fail(self, packet: av.Packet | None, cause: str | None) -> None:
         """Note that a packet could not be decoded, or that there was no reading on (None)."""
         is_timed = packet is not None and packet.pts is not None
         known = packet.pts if is_timed else self._current and self._current[0]
         self.scan.errors.add(self._seconds(known))
-        self.scan.first_error = self.scan.first_error or str(error.strerror or error)
+        self.scan.first_error = self.scan.first_error or cause or "unknown error"
 
     def show(self, stamp: int, frame: av.VideoFrame) -> None:
         """Note a picture, in the order of display."""
@@ -340,7 +342,8 @@ class _Watcher:
 
 def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     """The stream that `VideoReader` shows: a default one before others, then the largest."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    known = [stream for stream in container.streams.video if stream.codec_context]
+    streams = [s for s in known if not s.disposition & Disposition.attached_pic]
     flagged = [s for s in streams if s.disposition & Disposition.default]
     return max(flagged or streams, key=lambda s: s.codec_context.width * s.codec_context.height)
 
@@ -352,7 +355,7 @@ def _pictures(container, stream, watcher: _Watcher) -> Iterator[tuple[int, av.Vi
         try:
             frames = stream.codec_context.decode(packet)
         except av.error.FFmpegError as error:
-            watcher.fail(packet, error)
+            watcher.fail(packet, error.strerror)
             continue
         for frame in frames:
             watcher.scan.untimed_frames += frame.pts is None or watcher.is_untimed
@@ -371,7 +374,9 @@ def _packets(container, stream, watcher: _Watcher) -> Iterator[av.Packet | None]
                 watcher.read(packet)
                 yield packet
     except av.error.FFmpegError as error:
-        watcher.fail(None, error)
+        watcher.fail(None, f"reading stops: {error.strerror}")
+    except IndexError:  # PyAV finds no place for a track that the header did not announce.
+        watcher.fail(None, "reading stops where another track begins")
     yield None
 
 

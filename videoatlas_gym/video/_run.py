@@ -143,10 +143,10 @@ class Run:
         Raises:
             LostPicture: If that picture did not come out, or came out damaged.
         """
-        while not self.is_ended and not (self._coming and self._coming[-1].pts > tick):
+        self._pass(tick)
+        while not self.is_ended and not self._coming:
             self._decode_one()
-        while self._coming and self._coming[0].pts <= tick:
-            self.current = self._coming.popleft()
+            self._pass(tick)
         if self.current is None:
             raise LostPicture("nothing at or before that moment can be decoded", self.sync_pts)
         if self._track.is_reordered:
@@ -159,6 +159,11 @@ class Run:
             raise LostPicture(cause, self.sync_pts)
         self._refuse_uncertainty(not self._log.is_intact(self.current.pts, self.current.order))
         return self.current
+
+    def _pass(self, tick: int) -> None:
+        """Let go of the pictures shown up to `tick` but the last: a group of them can be large."""
+        while self._coming and self._coming[0].pts <= tick:
+            self.current = self._coming.popleft()
 
     def _refuse_uncertainty(self, is_damaged: bool) -> None:
         if is_damaged and self.sync_pts is not None:
