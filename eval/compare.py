@@ -98,7 +98,7 @@ def compare(
         "tile_size": list(tile_size),
         "min_expand_seconds": float(min_expand_seconds),
         "max_steps": max_steps,
-        "max_frames": max_frames,
+        "max_frames": None if max_frames is None else _frame_limit(max_frames, grid_size),
     }
     with ExitStack() as stack:
         chosen = FirstTasks(
@@ -230,6 +230,15 @@ def _described(policies: Sequence[Policy]) -> list[dict[str, Any]]:
 
 def _missing(what: str) -> NoReturn:
     raise ValueError(f"no {what} was given; name at least one.")
+
+
+def _frame_limit(max_frames: int, grid_size: int) -> int:
+    if max_frames < grid_size**2:
+        raise ValueError(
+            f"the limit of frames must leave room for the first view of {grid_size**2}, got "
+            f"{max_frames}. Raise it, or make the grid smaller."
+        )
+    return max_frames
 
 
 def _at_least(low: int, name: str, value: int) -> int:

@@ -155,12 +155,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{text}" if hours else text
 
 
-def caption(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """Burn one line of text into the top left corner of a picture."""
-    height, width = picture.shape[:2]
-    return _burn(picture, [(text, (0, 0, width, height))], size=max(10, height // 40))
-
-
 def _label_px(height: int) -> int:
     return max(9, round(height * 0.14))
 

@@ -106,6 +106,7 @@ class Painter:
     def __init__(self, native_size: tuple[int, int], pixel_aspect: Fraction) -> None:
         self._native_size = native_size
         self._pixel_aspect = pixel_aspect
+        self._native_scaler = VideoReformatter()
         self._scalers: OrderedDict[tuple[int, int], VideoReformatter] = OrderedDict()
 
     def paint(self, frame: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -114,7 +115,9 @@ class Painter:
         coded_size = (frame.width, frame.height)
         shown_size = orientation.turned(square_size(coded_size, self._pixel_aspect))
         if size is None and shown_size == self._native_size == orientation.turned(coded_size):
-            rgb = orientation.upright(frame.to_ndarray(format="rgb24"))
+            # Not frame.to_ndarray(format=...): that starts threads which outlive the frame.
+            rgb = self._native_scaler.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            rgb = orientation.upright(rgb)
         else:
             rgb = self._boxed(frame, orientation, shown_size, size or self._native_size)
         rgb = np.ascontiguousarray(rgb)

@@ -30,7 +30,7 @@ SpanKey = tuple[str, float, float]
 class TileCache:
     """Read-only pictures up to a number of bytes; what was not used for longest goes first.
 
-    Thread-safe. Moments (which frame is on display when) are remembered beside the pictures, up to
+    Thread-safe. A copy or pickle of a cache is an empty one of the same size. Moments (which frame is on display when) are remembered beside the pictures, up to
     a fixed number, so that a picture that is here is found without asking the decoder.
 
     Args:
@@ -49,6 +49,9 @@ class TileCache:
         self._lock = Lock()
         self._arrays: OrderedDict[PictureKey | SpanKey, NDArray] = OrderedDict()
         self._moments: OrderedDict[tuple[str, float], tuple[int, float]] = OrderedDict()
+
+    def __reduce__(self):
+        return TileCache, (self.max_bytes,)
 
     def __len__(self) -> int:
         return len(self._arrays)
