@@ -33,9 +33,7 @@ def main() -> int:
         for language, code in blocks:
             print(f"--- {language}\n{code}", flush=True)
             command = ["bash", "-euc", code] if language == "bash" else ["python", "-c", code]
-            subprocess.run(
-                command, cwd=folder, env=environment, check=True, timeout=MINUTES * 60
-            )
+            subprocess.run(command, cwd=folder, env=environment, check=True, timeout=MINUTES * 60)
     print(f"{len(blocks)} blocks of the README's quick start ran.")
     return 0
 

@@ -35,7 +35,7 @@ MISTAKES = {
     "nothing distinct": (["--max-truth-share", "0.001"], "larger max_truth_share"),
     "group": (["--group", "x*"], "group pattern 'x*' matches none of the files"),
     "steps": (["--max-steps", "0"], "max_steps must be at least 1, got 0"),
-    "frames": (["--frames", "0"], "budget frames must be positive"),
+    "frames": (["--frames", "0"], "the limit of frames must leave room for the first view"),
     "tasks": (["--tasks", "fame-search"], "Did you mean 'frame-search'?"),
     "unknown flag": (["--polices", "bfs"], "unrecognized arguments: --polices bfs"),
 }

@@ -30,8 +30,9 @@ SpanKey = tuple[str, float, float]
 class TileCache:
     """Read-only pictures up to a number of bytes; what was not used for longest goes first.
 
-    Thread-safe. A copy or pickle of a cache is an empty one of the same size. Moments (which frame is on display when) are remembered beside the pictures, up to
-    a fixed number, so that a picture that is here is found without asking the decoder.
+    Thread-safe. A copy or pickle of a cache is an empty one of the same size. Moments (which frame
+    is on display when) are remembered beside the pictures, up to a fixed number, so that a picture
+    that is here is found without asking the decoder.
 
     Args:
         max_bytes: Bytes of pixels to keep at most. A bigger picture is simply not kept.
