@@ -6,13 +6,16 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-slow lint clean
 
 demo: .venv/demo/.installed
 	.venv/demo/bin/videoatlas demo --out runs/demo
 
 test: .venv/test/.installed
 	.venv/test/bin/python -m pytest -n auto --dist worksteal
+
+test-slow: .venv/test/.installed
+	.venv/test/bin/python -m pytest -n auto --dist worksteal -m slow
 
 lint: .venv/test/.installed
 	.venv/test/bin/ruff check .
