@@ -1,7 +1,7 @@
 """Run the README's quick start as it stands: every `bash` and `python` block between the markers.
 
-Bash blocks run in order in one empty folder with a virtual environment that is empty at first;
-Python blocks run there with its interpreter. Any non-zero exit code fails.
+They run in order in a fresh clone, with a virtual environment that is empty at first. Any exit code but
+zero fails.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ def main() -> int:
         sys.exit("README.md has no quick start between its markers.")
     with tempfile.TemporaryDirectory() as folder:
         venv.create(Path(folder, "venv"), with_pip=True)
+        clone = Path(folder, "clone")
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         path = f"{Path(folder, 'venv', 'bin')}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "SOURCE": str(ROOT)}
+        environment = {**os.environ, "PATH": path}
         for language, code in blocks:
             print(f"--- {language}\n{code}", flush=True)
             command = ["bash", "-euc", code] if language == "bash" else ["python", "-c", code]
-            subprocess.run(command, cwd=folder, env=environment, check=True, timeout=MINUTES * 60)
+            subprocess.run(command, cwd=clone, env=environment, check=True, timeout=MINUTES * 60)
     print(f"{len(blocks)} blocks of the README's quick start ran.")
     return 0
 

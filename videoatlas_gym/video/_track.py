@@ -64,6 +64,10 @@ class Track:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):
             return
+        except IndexError:
+            # All packets were read, but a track began that the header had not announced: PyAV then
+            # looks for it among those it knows, to end it. It guards that only while reading.
+            return
 
     def rewind(self) -> Run:
         """Start at the very first packet, with a decoder that has seen nothing."""
@@ -128,5 +132,8 @@ def _best_video_stream(container: av.container.InputContainer) -> VideoStream:
             f"{s.type}/{s.codec_context.name}" for s in container.streams if s.codec_context
         )
         raise VideoOpenError(f"it has no video stream (found: {found or 'nothing'})")
+    streams = [s for s in streams if s.codec_context]
+    if not streams:
+        raise VideoOpenError("its video track has an unknown codec")
     flagged = [s for s in streams if s.disposition & Disposition.default]
     return max(flagged or streams, key=lambda s: s.codec_context.width * s.codec_context.height)

@@ -47,6 +47,11 @@ _FINGERPRINT_BYTES = 1 << 16
 _EARLIER_STARTS = 3
 """How often a lost picture is tried again from an earlier key frame."""
 _MAX_FALSE_KEYS = 16
+_UNREADABLE = (
+    *(av.error.FFmpegError, LostPicture, OSError, EOFError, MemoryError),
+    *(ValueError, ArithmeticError, IndexError, RuntimeError),
+)
+"""What PyAV, NumPy and computing with absurd numbers raise where a file's content is to blame."""
 
 
 class VideoReader(VideoSource):
@@ -173,7 +178,9 @@ class VideoReader(VideoSource):
         """Return what a person wants to know of the file, and where its header lies."""
         with self._lock:
             facts = self._opened()
-            return describe(self._open_track(), facts)
+            track = self._open_track()
+            with self._typed_open_errors():
+                return describe(track, facts)
 
     def _count_picture(self) -> None:
         self._frames_decoded += 1
@@ -202,7 +209,7 @@ class VideoReader(VideoSource):
     def _typed_open_errors(self) -> Iterator[None]:
         try:
             yield
-        except (av.error.FFmpegError, VideoOpenError, LostPicture, ValueError, OSError) as error:
+        except (VideoOpenError, *_UNREADABLE) as error:
             self.close()
             is_empty = self._path.is_file() and not self._path.stat().st_size
             cause = "the file is empty" if is_empty else _cause(error)
@@ -215,7 +222,7 @@ class VideoReader(VideoSource):
     def _typed_errors(self, seconds: float) -> Iterator[None]:
         try:
             yield
-        except (av.error.FFmpegError, LostPicture, ValueError, OSError) as error:
+        except _UNREADABLE as error:
             self._run = None
             if not isinstance(error, LostPicture):
                 self.close()
@@ -333,4 +340,4 @@ def _exact(seconds: float) -> Fraction:
 
 def _cause(error: Exception) -> str:
     strerror = error.strerror if isinstance(error, OSError | av.error.FFmpegError) else None
-    return (strerror or str(error)).rstrip(".")
+    return (strerror or str(error) or type(error).__name__).rstrip(".")
