@@ -112,7 +112,7 @@ def test_what_is_said_of_information_holds():
     assert isinstance(info["subtitles"], tuple) and len(info["subtitles"]) == 9
     assert all(len(text) <= 120 and text.count(" | ") <= 2 for text in info["subtitles"])
     _, info = act(env, Action("ADD_TO_SCRATCHPAD", 0), Action("ANSWER", answer=1))
-    names = re.search(r"\| evidence \| end \| list of items: (.*) \|", TEXT)[1].split(", ")
+    names = re.search(r"\| evidence \| end \| items: (.*) \|", TEXT)[1].split(", ")
     assert set(names) <= set(info["evidence"][0])
 
 

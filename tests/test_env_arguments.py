@@ -238,7 +238,7 @@ def cache():
     source = DrawnSource()
     env = small_env(choice(source), cache=TileCache(0))
     env.reset()
-    env.observe()
+    env.reset()
     assert source.frames_decoded == 8
 
 

@@ -5,10 +5,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from helpers import encode
-from worlds import DrawnSource, small_env
+from worlds import DrawnSource, choice, small_env
 
-from videoatlas_gym.subtitles import SubtitleError
-from videoatlas_gym.video import VideoOpenError
+from videoatlas_gym import Action, VideoAtlasEnv
+from videoatlas_gym.observation import decode_text
+from videoatlas_gym.subtitles import Cue, SubtitleError, Subtitles
+from videoatlas_gym.tasks import FixedTasks, make_task
+from videoatlas_gym.video import TileCache, VideoError, VideoOpenError
+from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 QUESTION = {"question": "Which?", "options": ["a", "b", "c"], "answer": 0}
 
@@ -151,5 +155,60 @@ def test_a_fork_of_a_cell_that_cannot_be_opened_is_refused():
     env.reset()
     with pytest.raises(ValueError, match="cannot fork at cell 0: it must lie in the region root"):
         env.fork(env.state.current.child(0))
-    with pytest.raises(ValueError, match="use set_state"):
+    with pytest.raises(
+        ValueError, match="another video, grid, set of rules or kind of environment"
+    ):
         env.resume_fork(env.state)
+
+
+def test_a_reset_that_fails_leaves_no_episode_behind(tmp_path):
+    good = write_video(tmp_path / "good.mp4", numbered_frames(20))
+    bad = write_video(tmp_path / "bad.mp4", numbered_frames(20))
+    tasks = FixedTasks(*(make_task(path, "Which?", ["a", "b"], 0) for path in (good, bad)))
+    env = VideoAtlasEnv(tasks=tasks, grid_size=2, cache=TileCache())
+    env.reset(options={"task": 0})
+    bad.unlink()
+    with pytest.raises(VideoError):
+        env.reset(options={"task": 1})
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(Action("ANSWER", answer=0))
+
+
+def test_what_was_seen_last_is_given_in_copies_and_costs_nothing():
+    env = small_env(budget={"steps": 3})
+    first, _ = env.reset()
+    again, info = env.observe()
+    assert again["view"] is not first["view"] and np.array_equal(again["view"], first["view"])
+    assert info["usage"]["views"] == env.observe()[1]["usage"]["views"] == 1
+    for action in (Action("ZOOM", 0), Action("BACKTRACK"), Action("ZOOM", 1)):
+        seen, *_ = env.step(action)
+    stopped, reward, _, truncated, info = env.step(Action("BACKTRACK"))
+    assert truncated and reward == 0.0 and info["budget_exceeded"] == "steps"
+    assert all(stopped[key] is not seen[key] for key in seen)
+    assert all(np.array_equal(stopped[key], seen[key]) for key in seen)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), 2.5, True])
+def test_a_limit_of_steps_that_is_no_whole_number_is_refused(wrong):
+    with pytest.raises(ValueError, match="max_steps must be a whole number"):
+        small_env(max_steps=wrong)
+
+
+def test_a_long_question_leaves_room_for_its_options_and_spoken_cells_share_theirs():
+    source = DrawnSource()
+    task = choice(source, query="長" * 900)
+    env = small_env(task)
+    text = decode_text(env.reset()[0]["query"])
+    assert all(option in text for option in task.options) and text.startswith("長" * 300)
+    cues = tuple(Cue(i * 4.0, i * 4.0 + 4.0, f"{i}" + "字" * 110) for i in range(64))
+    env = small_env(choice(source, subtitles=Subtitles(cues)), grid_size=8)
+    lines = decode_text(env.reset()[0]["subtitles"]).split("\n")
+    assert [int(line.split(":")[0]) for line in lines] == list(range(64))
+
+
+def test_the_state_of_another_video_cannot_be_resumed():
+    env, other = small_env(), small_env(choice(DrawnSource(30.0)))
+    env.reset()
+    other.reset()
+    with pytest.raises(ValueError, match="another video"):
+        env.resume_fork(other.state.fork())

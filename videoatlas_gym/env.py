@@ -91,6 +91,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     none), queue_length and evidence_count (c / (c + n) and c / (c + 16)), queue_head_start,
     queue_head_end (-1 for none), dead_share, steps_left, frames_left (shares of the budgets).
 
+    Texts too long for their arrays are cut: the question before the options, each cell's subtitles
+    to an equal share. `info` has them whole.
+
     Together these make the view unambiguous. The times of kept items and dead zones out of view are
     shown in pictures only.
 
@@ -137,7 +140,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     | reward_terms | after a step | the weighted terms of the reward |
     | answer | end | what was answered, or None |
     | score | end | the task's score in [0, 1] |
-    | evidence | end | list of items: span, seconds, frame_seconds, confidence, note, subtitle |
+    | evidence | end | items: span, seconds, frame_seconds, confidence, step, note, subtitle |
     | budget_exceeded | end | the budget that ran out |
     | infra_error | end | what failed |
 
@@ -229,7 +232,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._start: AtlasState | None = None
         self._state: AtlasState | None = None
         self._max_steps: int | None = None
-        self._decoded_before = 0
+        self._decoded_before = self._frames_paid = 0
         self._ledger = Ledger(self._budget)
         self._last: tuple[Observation, Info] | None = None
 
@@ -248,16 +251,23 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             ValueError: If the option or the task's index is unknown.
         """
         super().reset(seed=seed)
+        self._state = self._last = None  # a reset that fails leaves no episode behind
         if not self.is_fork:
             self._begin(options or {})
-        self._state = self._start
-        observation, info = self._viewer.look(self._start, self._ledger, self._max_steps)
-        self._last = (observation, dict(info))
+        seen = self._see(self._start)
+        if not self.is_fork:
+            self._newly_shown()  # the first view is free
+        return seen
+
+    def _see(self, state: AtlasState) -> tuple[Observation, Info]:
+        """Go to a state, unless what is to be seen there cannot be shown."""
+        observation, info = self._viewer.look(state, self._ledger, self._max_steps)
+        self._state, self._last = state, (observation, dict(info))
         return observation, info
 
     def _begin(self, options: dict[str, Any]) -> None:
         self._task = task = self._tasks[self._chosen_index(options)]
-        self._ledger = Ledger(self._budget)
+        self._ledger, self._frames_paid = Ledger(self._budget), 0
         source, subtitles = task.source, task.subtitles
         if self.lens is not None:
             source, subtitles = self.lens(source, subtitles)
@@ -273,7 +283,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._max_steps = self._max_steps_asked or 16 * (depth + 1)
         self._viewer = Viewer(
             source,
-            Question(task.query, task.options, subtitles, task.goal),
+            Question(
+                task.query, task.options, subtitles, task.goal if self._tasks.has_goal else None
+            ),
             self._grid_size,
             self._tile_size,
             self._labels,
@@ -332,13 +344,12 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     def _take(
         self, action: Action, after: AtlasState, is_legal: bool
     ) -> tuple[Observation, float, bool, bool, Info]:
-        before, frames = self._state, self._ledger.usage.frames
+        before = self.state
         try:
             self._ledger.spend(Usage(steps=1))
-            observation, info = self._viewer.look(after, self._ledger, self._max_steps)
+            observation, info = self._see(after)
         except (BudgetExceeded, VideoError) as error:
             return self.stop(error)
-        self._state, self._last = after, (observation, dict(info))
         out_of_steps = self._max_steps is not None and after.steps >= self._max_steps
         truncated = out_of_steps and not after.done
         info["is_legal"] = is_legal
@@ -351,7 +362,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
                 self._task,
                 is_legal=is_legal,
                 terminated=after.done and not before.done,
-                new_frames=self._ledger.usage.frames - frames,
+                new_frames=self._newly_shown(),
                 gamma=self._gamma,
             )
             info["reward_terms"] = reward_terms(transition, self._weights)
@@ -359,6 +370,11 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             if after.done or truncated:
                 info |= self._outcome()
         return observation, reward, after.done, truncated, info
+
+    def _newly_shown(self) -> int:
+        """Frames shown for the first time since the last step, by forks too: no way around it."""
+        before, self._frames_paid = self._frames_paid, self._ledger.usage.frames
+        return self._frames_paid - before
 
     def _as_action(self, action: int | Action) -> Action:
         if not isinstance(action, Action):
@@ -374,8 +390,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         `step` does so when a budget runs out or decoding fails; a rollout does when that happens
         while a policy looks ahead.
         """
-        observation, last = self._last
-        info = {**last, "usage": self._ledger.usage.to_json(), "last_error": str(error)}
+        observation, info = self.observe()
+        info["last_error"] = str(error)
         if isinstance(error, VideoError):
             info["infra_error"] = f"{type(error).__name__}: {error}"
         else:
@@ -464,24 +480,23 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         Raises:
             ValueError: If the state belongs to another video, grid or set of rules.
         """
+        self._check_is_ours(state, is_fork=self.is_fork)
+        return self._see(state)
+
+    def _check_is_ours(self, state: AtlasState, *, is_fork: bool) -> None:
         mine = self.state
-        if (state.geometry, state.rules, state.is_fork) != (
-            mine.geometry,
-            mine.rules,
-            mine.is_fork,
-        ):
+        if (state.geometry, state.rules, state.is_fork) != (mine.geometry, mine.rules, is_fork):
             raise ValueError(
                 "the state belongs to another video, grid, set of rules or kind of environment; "
                 "take it from this environment or one made alike."
             )
-        seen = self._viewer.look(state, self._ledger, self._max_steps)
-        self._state, self._last = state, seen
-        return seen
 
     def observe(self) -> tuple[Observation, Info]:
-        """Return observation and info of the current state again, without a step."""
-        state = self.state
-        return self._viewer.look(state, self._ledger, self._max_steps)
+        """Return what was seen last again, in copies: no step, and nothing is booked."""
+        if self._last is None:
+            raise gym.error.ResetNeeded("call reset() first: nothing was seen yet.")
+        observation, info = ({k: _copied(v) for k, v in part.items()} for part in self._last)
+        return observation, info | {"usage": self._ledger.usage.to_json()}
 
     def fork(self, cell: Cell | None = None) -> VideoAtlasEnv:
         """Return an environment that looks ahead from here, or on a subtree, without the truth.
@@ -499,9 +514,12 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         return self.resume_fork(self.state.fork(cell))
 
     def resume_fork(self, state: AtlasState) -> VideoAtlasEnv:
-        """Return a fork that begins at the state of an earlier one, as a replay needs it."""
-        if not state.is_fork:
-            raise ValueError("only a fork's state can be resumed as a fork; use set_state.")
+        """Return a fork that begins at the state of an earlier one, as a replay needs it.
+
+        Raises:
+            ValueError: If it is no fork's state, or one of another video, grid or set of rules.
+        """
+        self._check_is_ours(state, is_fork=True)
         twin = copy.copy(self)
         twin._start = twin._state = state
         twin._task = twin._tasks = twin._max_steps = twin._np_random = None
@@ -537,6 +555,10 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         """Release the video's decoders; forks share them and leave them open."""
         if self._viewer is not None and not self.is_fork:
             self._viewer.source.close()
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class _Option(int):
@@ -603,9 +625,13 @@ def _checked_depth(max_depth: int | str) -> int | None:
 
 
 def _checked_steps(max_steps: int | None) -> int | None:
-    if max_steps is not None and max_steps < 1:
+    if max_steps is None:
+        return None
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int | np.integer):
+        raise ValueError(f"max_steps must be a whole number, got {max_steps!r}.")
+    if max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}.")
-    return max_steps
+    return int(max_steps)
 
 
 def _checked_gamma(gamma: float) -> float:

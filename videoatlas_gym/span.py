@@ -202,7 +202,7 @@ class GridGeometry:
         return cell
 
     def levels_to_frame(self) -> int:
-        """Grids on the way to any single frame: ``ceil(log_{K^2}(T * fps))`` (R6), at least 1."""
+        """Grids on the way to any single frame: ``ceil(log_{K^2}(T * fps))``, at least 1."""
         levels, cells = 1, self.num_cells
         while cells * self.frame_seconds < self.duration_seconds * (1 - 1e-12):
             levels, cells = levels + 1, cells * self.num_cells

@@ -182,8 +182,8 @@ class AtlasState:
         self.geometry.check(cell)
         span = self.geometry.span(cell)
         shortest = self.geometry.shortest_opened(self.rules.min_expand_seconds)
-        deep_enough = cell.depth <= self.rules.max_depth
-        return deep_enough and span.duration_seconds >= shortest and not self._is_dead(span)
+        is_in_budget = cell.depth <= self.rules.max_depth
+        return is_in_budget and span.duration_seconds >= shortest and not self._is_dead(span)
 
     def _is_dead(self, span: Span) -> bool:
         covered = any(zone.covers(span) for zone in self.dead_zones.spans)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,19 @@ from videoatlas_gym.observation import (
     SCRATCHPAD_COLUMNS,
     SCRATCHPAD_ROWS,
     SUBTITLE_BYTES,
+    decode_text,
     encode_text,
     place,
     position,
 )
-from videoatlas_gym.span import STRIP_FRAMES
-from videoatlas_gym.state import DEAD, AtlasState
+from videoatlas_gym.span import STRIP_FRAMES, Cell
+from videoatlas_gym.state import DEAD, AtlasState, Scan
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
 from videoatlas_gym.video import Frame, VideoSource
 
 EVIDENCE_SUBTITLE_SECONDS = 2.0
-"""Subtitles this close to a kept moment belong to the evidence (R55)."""
+"""Subtitles this close to a kept moment belong to the evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,19 @@ class Question:
     @property
     def text(self) -> str:
         """The query with its options, one per line."""
-        return "\n".join([self.query, *(f"{i}. {text}" for i, text in enumerate(self.options))])
+        return self.query + self._listed
+
+    @property
+    def _listed(self) -> str:
+        return "".join(f"\n{i}. {text}" for i, text in enumerate(self.options))
+
+    @cached_property
+    def encoded(self) -> NDArray[np.uint8]:
+        """The text as in `observation["query"]`; where it is too long the query is cut first."""
+        listed = len(self._listed.encode("utf-8", "replace"))
+        room = QUERY_BYTES - min(listed, QUERY_BYTES // 2)
+        query = decode_text(encode_text(self.query, room))
+        return encode_text(query + self._listed, QUERY_BYTES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +83,8 @@ class Viewer:
         default_factory=dict, init=False
     )
     """The scratchpad as drawn last, with its frames: most steps do not change it."""
+    _said: dict[tuple[Cell, Scan | None], tuple[str, ...]] = field(default_factory=dict, init=False)
+    """The subtitles of the base view as read last."""
 
     def look(
         self, state: AtlasState, ledger: Ledger, max_steps: int | None = None
@@ -95,8 +110,8 @@ class Viewer:
             "scratchpad": scratchpad,
             **place(state),
             "position": position(state, steps_left, frames_left),
-            "query": _query_bytes(self.question.text),
-            "subtitles": encode_text(_numbered(texts), SUBTITLE_BYTES),
+            "query": self.question.encoded.copy(),
+            "subtitles": _encoded(texts),
         }
         if self.question.goal is not None:
             observation["goal"] = self._goal.copy()
@@ -136,7 +151,7 @@ class Viewer:
         return sheet, {}, frames
 
     def _hidden(self, state: AtlasState) -> NDArray[np.bool_] | None:
-        return self.hidden if state.looks == 0 and not state.is_fork else None
+        return self.hidden if state.looks == 0 and not state.current.path else None
 
     def _tiles(
         self, moments: NDArray[np.float64], shown: NDArray[np.bool_]
@@ -210,11 +225,16 @@ class Viewer:
     def _subtitles(self, state: AtlasState) -> tuple[str, ...]:
         if not len(self.question.subtitles):
             return ("",) * state.num_cells
-        cells = zip(state.view.starts, state.view.ends, state.dead, strict=True)
-        text = self.question.subtitles.text
-        return tuple("" if dead else text(start, end) for start, end, dead in cells)
+        place = (state.current, state.scan)
+        said = self._said.get(place)
+        if said is None:
+            text, view = self.question.subtitles.text, state.view
+            said = tuple(map(text, view.starts, view.ends))
+            self._said.clear()
+            self._said[place] = said
+        return tuple("" if dead else text for dead, text in zip(state.dead, said, strict=True))
 
-    @property
+    @cached_property
     def _goal(self) -> NDArray[np.uint8]:
         width, height = self.tile_size
         return render.letterbox(self.question.goal.rgb, 2 * width, 2 * height)
@@ -238,14 +258,10 @@ class Viewer:
         )
 
 
-@lru_cache(maxsize=64)
-def _query_cache(text: str) -> NDArray[np.uint8]:
-    return encode_text(text, QUERY_BYTES)
-
-
-def _query_bytes(text: str) -> NDArray[np.uint8]:
-    return _query_cache(text).copy()
-
-
-def _numbered(texts: tuple[str, ...]) -> str:
-    return "\n".join(f"{index}: {text}" for index, text in enumerate(texts) if text)
+def _encoded(texts: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Number the texts of a view; where they do not fit, each gets an equal share of the bytes."""
+    lines = [f"{index}: {text}" for index, text in enumerate(texts) if text]
+    if sum(len(line.encode("utf-8", "replace")) + 1 for line in lines) > SUBTITLE_BYTES:
+        share = SUBTITLE_BYTES // len(lines) - 1
+        lines = [decode_text(encode_text(line, share)) for line in lines]
+    return encode_text("\n".join(lines), SUBTITLE_BYTES)
