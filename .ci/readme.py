@@ -1,7 +1,7 @@
 """Run the README's quick start as it stands: every `bash` and `python` block between the markers.
 
-They run in order in a fresh clone, with a virtual environment that is empty at first. Any exit code but
-zero fails.
+They run in order in a fresh clone, with a virtual environment that is empty at first. Any exit code
+but zero fails.
 """
 
 from __future__ import annotations
