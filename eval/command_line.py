@@ -1,10 +1,11 @@
-"""How commands read what users type: durations, depths, sizes, lists; mistakes get one sentence."""
+"""How a comparison reads what users type: durations, depths, lists; mistakes get one sentence.
+
+Arguments themselves and sizes of tiles are read as in every command, by `videoatlas_gym.cli`.
+"""
 
 from __future__ import annotations
 
-import argparse
 import re
-from typing import NoReturn
 
 from eval.metrics import Depth
 
@@ -36,25 +37,6 @@ def parse_depth(text: str) -> Depth:
     return text if text == "auto" else int(text)
 
 
-def parse_tile_size(text: str) -> tuple[int, int]:
-    """Read a width and a height in pixels, such as ``160x90``.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if not (match := re.fullmatch(r"(\d+)x(\d+)", text)):
-        raise ValueError(f"a tile size is WIDTHxHEIGHT in pixels, such as 160x90, got {text!r}.")
-    return int(match[1]), int(match[2])
-
-
 def split(text: str) -> list[str]:
     """Return what commas separate, without empty entries."""
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with code 2."""
-        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")

@@ -6,7 +6,6 @@ and resumed by the same command; the table is that of an uninterrupted run, byte
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,17 +18,18 @@ import numpy as np
 from tqdm import tqdm
 
 import videoatlas_gym  # noqa: F401  (registers the environments)
-from eval.command_line import Parser, parse_depth, parse_duration, parse_tile_size, split
+from eval.command_line import parse_depth, parse_duration, split
 from eval.metrics import Depth, table
 from eval.records import TRAJECTORIES, Record, RunDirectory, RunDirectoryError, is_run
 from eval.selection import TASKS, FirstTasks, find_named_files
 from policies.base import Policy
 from policies.rollout import Episode, rollout
 from policies.table import POLICIES, make_policy
+from videoatlas_gym.cli import Parser, parse_tile_size
 from videoatlas_gym.video import VideoError
 
 DEFAULT_DEPTHS = (0, 1, 2, 3)
-EXAMPLE = """example:
+EXAMPLE = """\
   videoatlas compare --videos recordings/ --policies random,uniform,bfs,dfs,oracle \\
       --depths 0,1,2,3 --episodes 20 --out runs/first
 Stop it with Ctrl-C; the same command goes on where it stopped."""
@@ -247,13 +247,9 @@ def _at_least(low: int, name: str, value: int) -> int:
     return value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="videoatlas compare",
-        description="Compare policies at several depths on tasks made from videos.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    description = "Compare policies at several depths on tasks made from videos."
+    parser = Parser("compare", description, EXAMPLE)
     add = parser.add_argument
     add("--videos", nargs="+", required=True, metavar="PATH", help="files, folders or patterns")
     add("--out", required=True, metavar="DIR", help="records and table; resumed if it is this run")

@@ -41,7 +41,7 @@ class Record:
     group: str
     """Name of the footage: episodes of one group are dependent."""
     chance: float | None = None
-    """Expected score of a guess drawn at random, in [0, 1]."""
+    """Expected score of a guess drawn at random, in [0, 1]; None where it is not defined."""
     score: float | None = None
     """In [0, 1]; None where the episode does not count: `infra_error` or `error` says why."""
     answer: int | str | None = None
@@ -105,7 +105,7 @@ class Record:
             task_id=task.task_id,
             kind=task.kind,
             group=task.group,
-            chance=float(task.chance),
+            chance=None if task.chance is None else float(task.chance),
             score=None if episode.score is None else float(episode.score),
             answer=episode.answer,
             evidence=episode.evidence,

@@ -106,11 +106,19 @@ class FirstTasks:
         return self._tasks[index]
 
     def build(self) -> None:
-        """Make the tasks, with progress; the first one of each video reads its pictures."""
+        """Make the tasks, with progress; the first one of each video reads its pictures.
+
+        Videos are closed on the way, since there may be more than can be open at once.
+        """
         if self._tasks:
             return
+        made: list[Task] = []
         with tqdm(range(self._count), desc="making tasks", unit="task", leave=False) as bar:
-            self._tasks = [self._grouped(self._endless[index]) for index in bar]
+            for index in bar:
+                made.append(self._grouped(self._endless[index]))
+                if index and made[-2].source is not made[-1].source:
+                    made[-2].source.close()
+        self._tasks = made
 
     def _grouped(self, task: Task) -> Task:
         """Name the footage; on a joined timeline the parts have done so."""

@@ -6,6 +6,8 @@ the task as well and are marked in every table.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -42,6 +44,8 @@ class World:
 
     def __init__(self, env: gym.Env, trajectory: Trajectory):
         self._env, self._trajectory = env, trajectory
+        self._number: int | None = None
+        self._numbers = itertools.count()
 
     @property
     def state(self) -> AtlasState:
@@ -60,34 +64,42 @@ class World:
             IllegalAction: If the cell may not be opened.
         """
         env = self._env.get_wrapper_attr("fork")(cell)
-        return Fork(env, Trajectory(-1, start=env.unwrapped.state))
+        return Fork(env, self._trajectory, self._numbers)
 
     def merge(self, *forks: Fork) -> tuple[Observation, Info]:
         """Take over what forks found and ruled out; return what is seen now."""
         self._env.unwrapped.merge(*(fork.state for fork in forks))
-        self._trajectory.add_merge([fork._trajectory for fork in forks])
+        self._trajectory.add_merge([fork._number for fork in forks], fork=self._number)
         return self._env.get_wrapper_attr("observe")()
 
 
 class Fork(World):
-    """A look ahead that can be stepped. Begins with `reset`."""
+    """A look ahead that can be stepped. Begins with `reset`; all it does is recorded."""
 
     is_over: bool = False
     """Whether it was finished, or stopped by a budget or a decoding failure."""
 
+    def __init__(self, env: gym.Env, trajectory: Trajectory, numbers: Iterator[int]):
+        super().__init__(env, trajectory)
+        self._number, self._numbers = next(numbers), numbers
+        trajectory.add_fork(self._number, env.unwrapped.state)
+
     def reset(self) -> tuple[Observation, Info]:
-        """Go to where the fork begins; events so far are forgotten."""
-        self._trajectory.events.clear()
+        """Go to where the fork begins; what it found so far is forgotten."""
         self.is_over = False
-        return self._env.reset()
+        observation, info = self._env.reset()
+        self._trajectory.add_reset(self._number)
+        return observation, info
 
     def step(self, action: Action | int) -> tuple[Observation, Info]:
         """Take an action; return what is seen then."""
         num_cells = self.state.num_cells
         named = action if isinstance(action, Action) else decode(action, num_cells)
         observation, _, terminated, truncated, info = self._env.step(action)
-        if "infra_error" not in info and "budget_exceeded" not in info:
-            self._trajectory.add_action(named, is_legal=info["is_legal"])
+        # Where frames ran out, the step is booked and recorded: it runs out again in a replay.
+        if "infra_error" not in info and info.get("budget_exceeded") in (None, "frames"):
+            is_legal = info.get("is_legal", True)
+            self._trajectory.add_action(named, is_legal=is_legal, fork=self._number)
         self.is_over = terminated or truncated
         return observation, info
 

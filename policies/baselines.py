@@ -96,7 +96,8 @@ class Oracle(Policy):
     For grounding it keeps the largest cells that lie inside the truth and, at the finest level,
     those that do for the most part, short ones only as densely as their spans grow together;
     otherwise one cell that shows a true moment.
-    Then it gives the right answer. It decides from the state alone, so it works in both traversals.
+    Then it gives the right answer; where it knows no moment but must have kept one, it keeps the
+    first that may be kept. It decides from the state alone, so it works in both traversals.
     """
 
     name = "oracle"
@@ -106,8 +107,8 @@ class Oracle(Policy):
         """Keep, descend, climb or answer, whichever comes first."""
         state, mask = self.world.state, info["action_mask"]
         wanted = self._to_keep(state)
-        legal = mask[codes("ADD_TO_SCRATCHPAD", state.num_cells)] > 0
-        if len(keep := np.flatnonzero(wanted & legal)):
+        may_keep = mask[codes("ADD_TO_SCRATCHPAD", state.num_cells)] > 0
+        if len(keep := np.flatnonzero(wanted & may_keep)):
             return Decision(Action("ADD_TO_SCRATCHPAD", int(keep[0])))
         if not self._is_done(state):
             verb = "EXPAND" if state.rules.traversal == "dfs" else "MARK_PROMISING"
@@ -118,9 +119,11 @@ class Oracle(Policy):
                 return Decision(Action("FINISHED"))
             if mask[codes("BACKTRACK", state.num_cells)].any():
                 return Decision(Action("BACKTRACK"))
-        return Decision(self._answer(mask, state))
+        if state.rules.finish_requires_evidence and not state.scratchpad.finds and may_keep.any():
+            return Decision(Action("ADD_TO_SCRATCHPAD", int(np.argmax(may_keep))))
+        return Decision(self._answer())
 
-    def _answer(self, mask: np.ndarray, state: AtlasState) -> Action:
+    def _answer(self) -> Action:
         if isinstance(self.task, MultipleChoice) and self.task.answer is not None:
             return Action("ANSWER", answer=int(self.task.answer))
         if isinstance(self.task, OpenQuestion) and self.task.answer is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from policies.base import HIDDEN_INFO, Decision, Info, Policy, World
 from videoatlas_gym.actions import Action, decode
 from videoatlas_gym.memory import DeadZones
 from videoatlas_gym.state import AtlasState
+from videoatlas_gym.tasks import TaskSet
 from videoatlas_gym.trajectory import Trajectory
 from videoatlas_gym.usage import BudgetExceeded, Usage
 from videoatlas_gym.video import VideoError
@@ -68,23 +70,27 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
         task: Index of the task in the environment's set.
 
     Returns:
-        The outcome. A video that cannot be opened or decoded gives `infra_error`, never a score.
+        The outcome. A video that cannot be opened or decoded gives `infra_error`, never a score;
+        a budget that the first view exceeds gives `budget_exceeded` and the score 0.0.
     """
     started, base = time.perf_counter(), env.unwrapped
     trajectory = Trajectory(task, seed)
     episode = Episode(trajectory=trajectory)
     try:
         observation, info = env.reset(seed=seed, options={"task": task})
-    except VideoError as error:
-        episode.infra_error = f"{type(error).__name__}: {error}"
-        episode.truncated = True
+    except (BudgetExceeded, VideoError) as error:
+        _conclude_unbegun(episode, base.tasks, error)
+        episode.seconds = time.perf_counter() - started
         return episode
     policy.bind(
         World(env, trajectory),
         seed=0 if seed is None else seed,
         task=base.task if policy.is_privileged else None,
     )
-    policy.reset(observation, info)
+    try:
+        policy.reset(observation, info)
+    except (BudgetExceeded, VideoError) as error:
+        *_, episode.truncated, info = base.stop(error)
     counts: Counter[str] = Counter()
     while not (episode.terminated or episode.truncated):
         try:
@@ -116,6 +122,18 @@ def _visible(info: Info) -> Info:
 def _named(decision: Decision, num_cells: int) -> Action:
     action = decision.action
     return action if isinstance(action, Action) else decode(action, num_cells)
+
+
+def _conclude_unbegun(episode: Episode, tasks: TaskSet, error: BudgetExceeded | VideoError) -> None:
+    """Conclude an episode whose first view could not be shown."""
+    episode.truncated = True
+    if isinstance(error, VideoError):
+        episode.infra_error = f"{type(error).__name__}: {error}"
+    else:
+        episode.score, episode.budget_exceeded = 0.0, error.name
+    with suppress(VideoError):  # of some sets a task needs the video itself
+        task = tasks[episode.trajectory.task_index]
+        episode.task_id, episode.kind, episode.group = task.task_id, task.kind, task.group
 
 
 def _conclude(episode: Episode, env: gym.Env, info: Info, counts: Counter[str]) -> None:

@@ -14,11 +14,15 @@ from videoatlas_gym.render import letterbox
 from videoatlas_gym.span import Cell, GridGeometry, Span
 from videoatlas_gym.tasks import FrameSearch, MultipleChoice, OpenQuestion, TemporalGrounding
 from videoatlas_gym.video import Frame, VideoSource
+from videoatlas_gym.video.synthesis import write_video
 
 FLICKER = 7
 """Brightness grows by one level per frame and starts anew: neighbours differ in pixels only."""
 NEEDLE = -1
 """Number of the needle's texture; those of scenes count from 0."""
+FILM_RATE = 10
+SHOTS = ((1, 37), (2, 50), (3, 13), (4, 21), (2, 28), (5, 51))
+"""(picture, frames) of each shot of a film: all are static, and picture 2 occurs twice."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,12 @@ def texture(seed, number, size=(128, 72)):
     picture = blocks.repeat(size[1] // 9, axis=0).repeat(size[0] // 16, axis=1)
     picture.setflags(write=False)
     return picture
+
+
+def write_film(path):
+    """Write a file of static shots, `SHOTS`, `FILM_RATE` frames per second; return its path."""
+    frames = [texture(0, picture) for picture, count in SHOTS for _ in range(count)]
+    return write_video(path, frames, frames_per_second=FILM_RATE, group_of_pictures=30)
 
 
 def visible_needle(seconds, grid_size, seed=0):

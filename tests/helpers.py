@@ -62,6 +62,29 @@ def edited(source: Path, target: Path, seconds: float = 0.5) -> Path:
     return started_late(source, target, -seconds)
 
 
+def silence(start: int) -> av.AudioFrame:
+    """1024 samples of nothing from sample `start` on, 44100 of them a second."""
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = 44_100, start, Fraction(1, 44_100)
+    return frame
+
+
+def with_late_sound(source: Path, target: Path, seconds: int = 9) -> Path:
+    """Copy to FLV with a bit of sound after `seconds`, which the header does not announce."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        video = new.add_stream_from_template(old.streams.video[0])
+        sound = new.add_stream("adpcm_swf", rate=44_100)
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                new.mux(packet)
+        new.mux(sound.encode(silence(44_100 * seconds)) + sound.encode(None))
+    data = bytearray(target.read_bytes())
+    data[4] &= ~4
+    target.write_bytes(data)
+    return target
+
+
 OPEN_GROUPS = {"x264-params": "open-gop=1:keyint=24:min-keyint=24:bframes=3:scenecut=0"}
 
 VIDEOS: dict[str, Callable[[Path], Path]] = {
@@ -140,6 +163,13 @@ def digest(frame: av.VideoFrame | np.ndarray) -> str:
     """Hash the RGB pixels of a decoded frame or of an array."""
     pixels = frame if isinstance(frame, np.ndarray) else frame.to_ndarray(format="rgb24")
     return md5(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def open_files(folder):
+    """Return the files below a folder that this process holds open."""
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    targets = [os.readlink(link) for link in links if os.path.islink(link)]
+    return [target for target in targets if target.startswith(str(folder))]
 
 
 def data_folder() -> Path:

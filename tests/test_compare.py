@@ -11,6 +11,7 @@ import pytest
 
 from eval.compare import compare, main, rollout_seed
 from eval.records import RunDirectory, RunDirectoryError, read_config, read_records
+from eval.selection import FirstTasks, find_named_files
 from policies.base import Decision, Policy
 from policies.baselines import Random, Uniform
 from policies.table import POLICIES
@@ -90,6 +91,23 @@ def test_tasks_are_built_once_and_not_for_a_finished_run(folder, tmp_path, monke
     assert built == [0, 1, 2, 3]
     assert play(folder, tmp_path)[0] == first
     assert built == [0, 1, 2, 3]
+
+
+def test_building_tasks_leaves_few_files_open(tmp_path):
+    for index in range(30):
+        frames = numbered_frames(30, 96, 64, first_index=1000 * index)
+        write_video(tmp_path / f"{index:02}.mp4", frames, frames_per_second=10)
+    files = find_named_files([tmp_path], [])
+    numbers = {"count": 40, "seed": 0, "hardness": 0.3, "max_truth_share": 0.5}
+    tasks, before = FirstTasks("frame-search", files, join_seconds=None, **numbers), open_count()
+    tasks.build()
+    assert len({tasks[index].source.path for index in range(40)}) > 15
+    assert open_count() - before <= 3
+
+
+def open_count():
+    """Return how many files this process holds open."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 def test_options_reach_the_environment(folder, tmp_path):

@@ -8,11 +8,12 @@ import shlex
 import av
 import numpy as np
 import pytest
-from helpers import VIDEOS, data_folder, encode, irregular_times, remux
+from helpers import VIDEOS, data_folder, encode, irregular_times, remux, with_late_sound
 
 from videoatlas_gym import doctor
+from videoatlas_gym._scan import NUM_MOMENTS
 from videoatlas_gym.cli import main
-from videoatlas_gym.doctor import NUM_MOMENTS, described, examine
+from videoatlas_gym.doctor import described, examine
 from videoatlas_gym.video import VideoReader
 
 
@@ -131,6 +132,12 @@ def test_missing_pictures_of_an_even_rate_are_told(folder, sound):
     assert "pictures missing in 1 place (at 1.32 s)" in report.reasons
 
 
+def test_a_track_that_begins_midway_is_no_damage(folder):
+    source = encode(folder / "silent.flv", count=240)
+    report = examine(with_late_sound(source, folder / "late.flv"))
+    assert (report.verdict, report.scan.packets) == ("ok", 240)
+
+
 def test_a_wrong_length_in_the_header_is_told(folder):
     path = encode(folder / "right.webm", count=50, codec="libvpx")
     data = path.read_bytes()
@@ -197,7 +204,7 @@ def test_a_file_that_breaks_the_check_itself_still_gets_a_verdict(sound, monkeyp
     def broken(*_):
         raise RuntimeError("unheard of")
 
-    monkeypatch.setattr(doctor, "_fetch", broken)
+    monkeypatch.setattr(doctor, "fetch_moments", broken)
     report = examine(sound)
     assert report.verdict == "not usable"
     assert "failed with RuntimeError: unheard of" in report.reasons[0]

@@ -20,7 +20,7 @@ from videoatlas_gym import FrameSearchEnv, VideoAtlasEnv
 from videoatlas_gym.actions import Action
 from videoatlas_gym.render import HIDDEN_RGB
 from videoatlas_gym.tasks import FixedTasks, MultipleChoice, OpenQuestion, TemporalGrounding
-from videoatlas_gym.video import TileCache
+from videoatlas_gym.video import ConcatSource, Part, TileCache
 
 OPTIONS = ("red", "green", "blue")
 
@@ -91,6 +91,8 @@ def subtitles():
     _, _, info = described(DrawnSource(), subtitles=cues)
     assert info["subtitles"] == ("第0句", "第1句", "第2句", "第3句")
     assert described(DrawnSource())[2]["subtitles"] == ("",) * 4
+    joined = ConcatSource([Part(DrawnSource(), subtitles=cues)])
+    assert FrameSearchEnv(joined, subtitles=False).reset()[1]["subtitles"] == ("",) * 64
 
 
 def grid_size():
@@ -282,23 +284,17 @@ ENV_CASES = [
     *(min_expand_seconds, investigate_seconds, min_confidence, dead_zones),
     *(finish_requires_evidence, cache, render_mode),
 ]
-SEARCH_CASES = [videos, hardness, task_seed, max_truth_share]
+SEARCH_CASES = [videos, hardness, task_seed, max_truth_share, subtitles]
 
 
-@pytest.mark.parametrize("case", [*ENV_CASES, *SEARCH_CASES], ids=lambda case: case.__name__)
+@pytest.mark.parametrize(
+    "case", dict.fromkeys(ENV_CASES + SEARCH_CASES), ids=lambda case: case.__name__
+)
 def test_the_argument_has_its_effect(case):
     case()
 
 
-@pytest.mark.parametrize(
-    "made, cases", [(VideoAtlasEnv, ENV_CASES), (FrameSearchEnv, SEARCH_CASES)]
-)
-def test_every_argument_has_a_case(made, cases):
-    names = [name for name in inspect.signature(made).parameters if name != made_rest(made)]
-    assert names == [case.__name__ for case in cases]
-
-
-def made_rest(made):
-    """The name of what takes any further keywords, if there is one."""
-    kinds = inspect.signature(made).parameters.values()
-    return next((p.name for p in kinds if p.kind is p.VAR_KEYWORD), None)
+@pytest.mark.parametrize("a, cases", [(VideoAtlasEnv, ENV_CASES), (FrameSearchEnv, SEARCH_CASES)])
+def test_every_argument_has_a_case(a, cases):
+    named = [p.name for p in inspect.signature(a).parameters.values() if p.kind != p.VAR_KEYWORD]
+    assert named == [case.__name__ for case in cases]

@@ -1,19 +1,19 @@
 """Frame search: any video gives exactly labelled tasks, the same ones on every machine."""
 
-import av
 import numpy as np
 import pytest
-from drawn import DrawnSource, texture
+from drawn import DrawnSource, texture, write_film
 
+from videoatlas_gym import FrameSearchEnv
 from videoatlas_gym.render import letterbox
-from videoatlas_gym.span import Span, total_seconds
+from videoatlas_gym.span import total_seconds
+from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import (
     FrameSearchTasks,
-    PictureIndex,
     degrade,
     find_files,
     find_sources,
-    picture_index,
+    source_subtitles,
 )
 from videoatlas_gym.video import (
     ConcatSource,
@@ -24,81 +24,13 @@ from videoatlas_gym.video import (
 )
 from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
-RATE = 10
-SHOTS = ((1, 37), (2, 50), (3, 13), (4, 21), (2, 28), (5, 51))
-"""(picture, frames) of each shot: every one is static, and picture 2 occurs twice."""
-
-
-def shot_frames(shots):
-    return [texture(0, picture) for picture, count in shots for _ in range(count)]
+DRAWN = DrawnSource(100.0)
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
     """A file of static shots, and the reader of it."""
-    path = tmp_path_factory.mktemp("film") / "shots.mp4"
-    write_video(path, shot_frames(SHOTS), frames_per_second=RATE, group_of_pictures=30)
-    return VideoReader(path)
-
-
-def spans_by_linear_decode(path, index):
-    """Return the spans in which the frames of a file look like the one with a number."""
-    with av.open(str(path)) as container:
-        pictures = [f.to_ndarray(format="rgb24").astype(int) for f in container.decode(video=0)]
-    alike = [abs(picture - pictures[index]).mean() < 10 for picture in pictures]
-    edges = np.flatnonzero(np.diff([False, *alike, False]))
-    return tuple(Span(a / RATE, b / RATE) for a, b in zip(edges[::2], edges[1::2], strict=True))
-
-
-def assert_same_spans(found, expected):
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        assert one.start_seconds == pytest.approx(other.start_seconds, abs=1e-6)
-        assert one.end_seconds == pytest.approx(other.end_seconds, abs=1e-6)
-
-
-@pytest.mark.parametrize("index", [0, 36, 37, 60, 86, 87, 99, 110, 121, 148, 149, 199])
-def test_truth_is_every_span_that_shows_the_picture_exact_to_the_frame(film, index):
-    expected = spans_by_linear_decode(film.path, index)
-    assert_same_spans(picture_index(film).spans_like((index + 0.5) / RATE), expected)
-    assert_same_spans(picture_index(film).spans_like(index / RATE + 1e-6), expected)
-
-
-def test_a_static_shot_is_right_anywhere_in_it(film):
-    whole = picture_index(film).spans_like(18.0)
-    assert_same_spans(whole, (Span(14.9, 20.0),))
-    for moment in np.linspace(14.91, 19.99, 9):
-        assert picture_index(film).spans_like(float(moment)) == whole
-
-
-def test_a_picture_that_occurs_twice_has_both_spans_as_truth(film):
-    both = (Span(3.7, 8.7), Span(12.1, 14.9))
-    assert_same_spans(picture_index(film).spans_like(5.0), both)
-    assert_same_spans(picture_index(film).spans_like(13.0), both)
-
-
-def test_truth_spans_are_exact_to_the_frame_where_rate_and_samples_do_not_fit():
-    source = DrawnSource(100.0, seed=3, scene_seconds=3.3)
-    for scene in (0, 7, 29):
-        (span,) = PictureIndex(source, stride_seconds=0.7).spans_like(scene * 3.3 + 1.0)
-        frames = source.frame_times(span.start_seconds + 1e-6, span.end_seconds)
-        # A frame belongs to the scene that its middle lies in.
-        assert {int((t + 0.02) / 3.3) for t in frames} == {scene}
-        before = source.index_at(span.start_seconds) - 1
-        after = source.index_at(span.end_seconds)
-        assert before < 0 or int((before + 0.5) * 0.04 / 3.3) == scene - 1
-        assert int((after + 0.5) * 0.04 / 3.3) == scene + 1
-
-
-def test_a_clip_laid_twice_on_a_timeline_is_found_in_both_places(film):
-    joined = ConcatSource([Part(film, 0.0, 8.7), Part(film, 14.9), Part(film, 8.7, 10.0)] * 2)
-    truth = picture_index(joined).spans_like(9.0)
-    assert_same_spans(truth, (Span(8.7, 13.8), Span(8.7 + 15.1, 13.8 + 15.1)))
-
-
-def test_a_picture_on_display_for_too_long_has_no_spans(film):
-    assert picture_index(film).spans_like(5.0, max_share=0.3) == ()
-    assert picture_index(film).spans_like(9.0, max_share=0.3) != ()
+    return VideoReader(write_film(tmp_path_factory.mktemp("film") / "shots.mp4"))
 
 
 def same_task(one, other):
@@ -277,12 +209,6 @@ def test_sources_come_from_files_sources_and_sequences_of_both(film, tmp_path):
         FrameSearchTasks(tmp_path)
 
 
-def test_short_videos_may_be_asked_for_any_of_their_pictures():
-    index = PictureIndex(DrawnSource(6.0, scene_seconds=0.2))
-    for moment in index.moments:
-        assert 0 < total_seconds(index.spans_like(float(moment), 0.05)) <= 0.05 * 6.0
-
-
 def test_moments_that_cannot_be_decoded_are_neither_asked_for_nor_in_the_way(tmp_path):
     class Damaged(VideoReader):
         def frames_at(self, seconds, size=None):
@@ -295,3 +221,60 @@ def test_moments_that_cannot_be_decoded_are_neither_asked_for_nor_in_the_way(tmp
     for index in range(12):
         for span in tasks[index].truth:
             assert span.end_seconds <= 4.0 or span.start_seconds >= 6.0
+
+
+def still_files(folder, count=2):
+    """Write videos that show one picture throughout; return their paths."""
+    return [
+        write_video(folder / f"still {i}.mp4", [texture(0, i)] * 60, frames_per_second=10)
+        for i in range(count)
+    ]
+
+
+def test_a_video_without_a_distinctive_picture_is_passed_over_for_the_others(tmp_path):
+    (still,) = still_files(tmp_path, 1)
+    tasks = FrameSearchTasks([still, DrawnSource(100.0), DrawnSource(100.0, seed=1)])
+    again = FrameSearchTasks([still, DrawnSource(100.0), DrawnSource(100.0, seed=1)])
+    assert {tasks[index].source.seed for index in range(12)} == {0, 1}
+    assert all(same_task(tasks[index], again[index]) for index in range(12))
+
+
+def test_it_is_an_error_when_no_video_has_a_distinctive_picture(tmp_path):
+    tasks = FrameSearchTasks(still_files(tmp_path))
+    with pytest.raises(ValueError, match=r"no picture of 2 videos .*\(50 moments of each tried\)"):
+        tasks[0]
+
+
+@pytest.mark.parametrize("videos", [DRAWN, ConcatSource([Part(DRAWN)])], ids=["one", "timeline"])
+def test_the_choice_among_one_video_leaves_the_draws_of_its_tasks_alone(videos):
+    tasks = FrameSearchTasks(videos, seed=7)
+    starts = [tasks[index].truth[0].start_seconds for index in range(4)]
+    assert starts == [60.0, 76.0, 24.0, 96.0]  # recorded before videos could be passed over
+
+
+WORDS = Subtitles.from_json([{"start": 0.0, "end": 90.0, "text": "hello"}])
+TIMELINE = ConcatSource([Part(DRAWN, subtitles=WORDS)])
+
+
+@pytest.mark.parametrize("option, text", [(None, "hello"), ("auto", "hello"), (False, "")])
+def test_tasks_on_a_timeline_have_its_subtitles_unless_turned_off(option, text):
+    assert FrameSearchTasks(TIMELINE, subtitles=option)[0].subtitles.text(10, 11) == text
+    env = FrameSearchEnv(TIMELINE, subtitles=option, grid_size=2)
+    assert text in env.reset()[1]["subtitles"][0] and env.task.subtitles.text(10, 11) == text
+
+
+def test_tasks_from_files_have_the_subtitles_beside_them_when_asked(film, monkeypatch):
+    film.path.with_suffix(".srt").write_text("1\n00:00:01,000 --> 00:00:09,000\nhello\n")
+    read, resolve = [], source_subtitles.resolve_subtitles
+    monkeypatch.setattr(
+        source_subtitles, "resolve_subtitles", lambda *given: read.append(given) or resolve(*given)
+    )
+    tasks = FrameSearchTasks(film.path, max_truth_share=0.5, subtitles="auto")
+    assert {tasks[index].subtitles.text(2, 3) for index in range(4)} == {"hello"}
+    assert len(read) == 1, "a file is read once, not with every task"
+    assert not len(FrameSearchTasks(film.path, max_truth_share=0.5)[0].subtitles.cues)
+
+
+def test_subtitles_of_one_video_are_not_taken_for_those_of_all():
+    with pytest.raises(ValueError, match="must be None, 'auto' or False, got 'words.srt'"):
+        FrameSearchEnv(DRAWN, subtitles="words.srt")

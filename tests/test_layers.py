@@ -21,7 +21,7 @@ FLOW = (
     *("errors", "span", "usage", "memory", "actions", "state", "atlas"),
     *("cues", "_subtitle_text", "subtitles", "video"),
     *("render", "observation", "viewer", "tasks", "rewards", "env", "wrappers", "trajectory"),
-    *("doctor", "sheet", "cli"),
+    *("cli", "_scan", "doctor", "sheet"),
 )
 """Modules of the world in the order of the flow: each imports only what comes before it."""
 

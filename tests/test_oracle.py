@@ -8,7 +8,13 @@ from drawn import DrawnSource, one_task_of_each_kind, opened, play
 
 from policies.baselines import Oracle
 from videoatlas_gym.span import Span, total_seconds
-from videoatlas_gym.tasks import FixedTasks, FrameSearchTasks, MultipleChoice, TemporalGrounding
+from videoatlas_gym.tasks import (
+    FixedTasks,
+    FrameSearchTasks,
+    MultipleChoice,
+    OpenQuestion,
+    TemporalGrounding,
+)
 
 TEN_HOURS = 36_000.0
 TINY = (16, 9)
@@ -49,6 +55,19 @@ def test_the_oracle_answers_at_once_where_no_evidence_is_known(traversal):
     task = MultipleChoice(DrawnSource(60.0), "Which?", options=("a", "b"), answer=1)
     episode = solve(task, traversal=traversal)
     assert (episode.score, episode.actions) == (1.0, {"ANSWER": 1})
+
+
+@pytest.mark.parametrize("traversal", ["dfs", "bfs"])
+@pytest.mark.parametrize(
+    ("task", "end"),
+    [
+        (MultipleChoice(DrawnSource(60.0), "Which?", options=("a", "b"), answer=1), "ANSWER"),
+        (OpenQuestion(DrawnSource(60.0), "Who?", answer="Ada"), "FINISHED"),
+    ],
+)
+def test_the_oracle_keeps_something_where_it_must_and_no_evidence_is_known(traversal, task, end):
+    episode = solve(task, traversal=traversal, finish_requires_evidence=True)
+    assert (episode.score, episode.actions) == (1.0, {"ADD_TO_SCRATCHPAD": 1, end: 1})
 
 
 @pytest.mark.parametrize("traversal", ["dfs", "bfs"])

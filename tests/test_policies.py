@@ -17,10 +17,12 @@ from policies.base import Policy
 from policies.baselines import Hoarder, Oracle, Random, Uniform
 from policies.rollout import rollout
 from policies.table import POLICIES, make_policy
+from videoatlas_gym.actions import Action
 from videoatlas_gym.env import VideoAtlasEnv
-from videoatlas_gym.span import Span, total_seconds
+from videoatlas_gym.span import Cell, Span, total_seconds
 from videoatlas_gym.tasks import FixedTasks, FrameSearchTasks, make_task
-from videoatlas_gym.video import TileCache
+from videoatlas_gym.usage import Usage
+from videoatlas_gym.video import FrameDecodeError, TileCache
 from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 KINDS = ("multiple_choice", "open_question", "temporal_grounding", "frame_search")
@@ -212,6 +214,64 @@ def test_only_the_oracle_knows_where_to_look():
     assert play(Random(), task).score == play(Uniform(), task).score == 0.0
     paths = opened(play(Oracle(), task))
     assert [cell.depth for cell in paths] == list(range(1, len(paths) + 1))
+
+
+BUDGET_FOR_NO_VIEW = {"budget": {"frames": 3}}
+"""One frame less than the first view of 2 x 2 cells shows."""
+
+
+@pytest.mark.parametrize("name", ["random", "oracle"])
+def test_a_budget_below_the_first_view_ends_the_episode_with_score_zero(name):
+    episode = play(make_policy(name), task_of("multiple_choice"), **BUDGET_FOR_NO_VIEW)
+    assert (episode.budget_exceeded, episode.score, episode.infra_error) == ("frames", 0.0, "")
+    assert episode.truncated and not episode.terminated and episode.trajectory.events == []
+    assert (episode.task_id, episode.kind) == ("drawn", "multiple_choice")
+    assert episode.usage == Usage()
+
+
+class Undecodable(DrawnSource):
+    """Fails whenever a picture is wanted."""
+
+    def frames_at(self, seconds, size=None):
+        raise FrameDecodeError("no frame.")
+
+
+def test_a_first_view_that_cannot_be_decoded_is_no_score_but_says_of_which_task():
+    task = make_task(Undecodable(64.0), "Which?", ["a", "b"], 0)
+    episode = play(Random(), task, cache=TileCache())
+    assert (episode.score, episode.truncated) == (None, True)
+    assert episode.infra_error == "FrameDecodeError: no frame."
+    assert (episode.task_id, episode.kind) == (task.task_id, task.kind)
+
+
+class Eager(Policy):
+    """Looks ahead before its first action, further than a small budget allows."""
+
+    def reset(self, observation, info):
+        fork = self.world.fork()
+        fork.reset()
+        for cell in (1, 2):
+            fork.step(Action("EXPAND", cell))
+        self.world.fork(Cell((0, 1))).reset()
+
+
+def test_a_policy_that_spends_the_budget_in_its_reset_ends_the_episode():
+    episode = play(Eager(), task_of("multiple_choice"), budget={"frames": 9})
+    assert (episode.budget_exceeded, episode.score) == ("frames", 0.0)
+    assert episode.truncated and episode.actions == {} and episode.usage.frames > 4
+    assert [e["type"] for e in episode.trajectory.events].count("fork") == 2
+
+
+class Unlucky(Policy):
+    """Meets a broken frame before its first action."""
+
+    def reset(self, observation, info):
+        raise FrameDecodeError("no frame.")
+
+
+def test_a_policy_whose_reset_meets_a_broken_frame_gets_no_score():
+    episode = play(Unlucky(), task_of("multiple_choice"))
+    assert episode.score is None and episode.infra_error == "FrameDecodeError: no frame."
 
 
 def test_a_rollout_reports_decoder_work_of_the_first_view_too(tmp_path):

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 
 import av
-import numpy as np
 import pytest
-from helpers import SIZE, decode_linearly, digest, encode, remux
+from helpers import (
+    SIZE,
+    VIDEOS,
+    decode_linearly,
+    digest,
+    encode,
+    remux,
+    silence,
+    with_late_sound,
+)
 
 from videoatlas_gym.video import FrameDecodeError, VideoError, VideoOpenError, VideoReader
-from videoatlas_gym.video.synthesis import numbered_frame, write_video
+from videoatlas_gym.video.synthesis import numbered_frame, read_number, write_video
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     return encode(tmp_path_factory.mktemp("errors") / "plain.mp4", count=250, group_of_pictures=25)
+
+
+@pytest.fixture(scope="module")
+def intact_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("contents")
+    names = ("constant rate", "mkv", "avi mpeg4", "transport stream", "flv", "fragmented")
+    return [VIDEOS[name](folder) for name in names]
 
 
 def refused(path, message):
@@ -67,12 +81,7 @@ def write_sound(path, *, with_cover=False):
             picture = av.VideoFrame.from_ndarray(numbered_frame(1, *SIZE), format="rgb24")
             container.mux(cover.encode(picture) + cover.encode(None))
         for start in range(0, 44_100, 1024):
-            frame = av.AudioFrame.from_ndarray(
-                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
-            )
-            frame.sample_rate, frame.pts = 44_100, start
-            frame.time_base = Fraction(1, 44_100)
-            container.mux(sound.encode(frame))
+            container.mux(sound.encode(silence(start)))
         container.mux(sound.encode(None))
     return path
 
@@ -84,6 +93,62 @@ def test_a_file_with_sound_only_is_refused_with_what_it_holds(tmp_path):
 def test_a_cover_picture_is_no_video(tmp_path):
     path = write_sound(tmp_path / "song.mp4", with_cover=True)
     refused(path, "no video stream .*mjpeg")
+
+
+def test_a_track_of_unknown_codec_is_refused(tmp_path):
+    path = encode(tmp_path / "unknown.mp4", count=5)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    refused(path, "its video track has an unknown codec")
+
+
+def test_a_track_of_unknown_codec_is_passed_over_for_another(tmp_path):
+    sources = [
+        encode(tmp_path / "unknown.mp4", count=5),
+        encode(tmp_path / "known.mp4", count=9, codec="mpeg4"),
+    ]
+    path = tmp_path / "both.mp4"
+    with av.open(str(path), "w") as target:
+        with av.open(str(sources[0])) as first, av.open(str(sources[1])) as second:
+            inputs = [first.streams.video[0], second.streams.video[0]]
+            outputs = [target.add_stream_from_template(stream) for stream in inputs]
+            for container, output in zip((first, second), outputs, strict=True):
+                for packet in container.demux():
+                    if packet.dts is not None:
+                        packet.stream = output
+                        target.mux(packet)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with VideoReader(path) as reader:
+        assert reader.describe()["codec"] == "mpeg4"
+        assert len(reader.frame_times(0, reader.duration_seconds)) == 9
+
+
+def test_a_track_that_begins_midway_does_not_matter(tmp_path):
+    source = encode(tmp_path / "plain.flv", count=240)
+    with VideoReader(with_late_sound(source, tmp_path / "late.flv")) as reader:
+        assert reader.describe()["audio_tracks"] == []
+        assert reader.duration_seconds == pytest.approx(9.6)
+        assert read_number(reader.frame_at(9.5).rgb) == 237
+        assert len(reader.frame_times(0, 9.6)) == 240
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_content_gives_an_untyped_error(intact_files, seed):
+    rng = random.Random(seed)
+    source = intact_files[seed % len(intact_files)]
+    data = bytearray(source.read_bytes())
+    for _ in range(rng.choice([1, 5, 20])):
+        first = rng.randrange(min(len(data), 1500)) - rng.choice([0, 1500])
+        data[first] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
+    path = source.with_stem(f"changed {seed}")
+    path.write_bytes(data)
+    with VideoReader(path) as reader:
+        try:
+            duration = reader.duration_seconds
+            reader.describe()
+            reader.frames_at([0, duration / 2, duration * 0.9], (32, 18))
+            reader.frame_times(duration / 2, min(duration, duration / 2 + 5))
+        except VideoError as error:
+            assert "Give a file" in str(error) or "Leave this moment out" in str(error)
 
 
 def test_a_file_cut_before_its_index_is_refused(plain, tmp_path):

@@ -220,6 +220,17 @@ def test_drawing_twice_gives_the_same_bytes():
     assert np.array_equal(*sheets)
 
 
+@pytest.mark.parametrize("content", [None, b"no font"], ids=["missing", "no font"])
+def test_a_font_that_cannot_be_read_is_named(content, tmp_path, monkeypatch):
+    path = tmp_path / "face.ttf"
+    if content:
+        path.write_bytes(content)
+    monkeypatch.setenv("VIDEOATLAS_FONT", str(path))
+    env = small_env(labels=True)
+    with pytest.raises(ValueError, match=r"VIDEOATLAS_FONT names .*face\.ttf.*unset it"):
+        env.reset()
+
+
 def test_rendering_for_people_changes_nothing_for_the_agent():
     task = choice(DrawnSource(), subtitles=spoken(256.0))
     env = small_env(task, render_mode="rgb_array", tile_size=(WIDTH, HEIGHT), max_steps=50)

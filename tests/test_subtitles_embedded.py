@@ -67,6 +67,13 @@ def test_embedded_times_count_from_the_first_displayed_frame(suffix, codec, tmp_
         read_embedded(path, 1)
 
 
+def test_tracks_are_found_under_a_relative_name_with_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_with_subtitles(tmp_path / "10:30.mkv", "srt", [(5.5, 0.5, "one")])
+    assert rows(resolve_subtitles("auto", "10:30.mkv")) == [(0.5, 1.0, "one")]
+    assert rows(read_embedded("10:30.mkv")) == [(0.5, 1.0, "one")]
+
+
 @pytest.mark.data
 def test_tracks_in_real_videos_are_read():
     data = data_folder()

@@ -4,24 +4,22 @@ import numpy as np
 import pytest
 from drawn import DrawnSource
 
+from eval.record import Record
+from policies.rollout import Episode
 from videoatlas_gym.memory import Evidence, Scratchpad
 from videoatlas_gym.span import GridGeometry, Span
 from videoatlas_gym.state import AtlasState
-from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import (
-    FixedTasks,
     FrameSearch,
     MultipleChoice,
     OpenQuestion,
     Task,
-    TaskSet,
     TemporalGrounding,
-    make_task,
-    make_task_set,
     temporal_f1,
     temporal_iou,
 )
-from videoatlas_gym.video import ConcatSource, Frame, Part, VideoOpenError
+from videoatlas_gym.usage import Usage
+from videoatlas_gym.video import Frame
 
 VIDEO = DrawnSource(100.0)
 GOAL = Frame(np.zeros((8, 8, 3), np.uint8), 0.0, 0)
@@ -232,66 +230,17 @@ def test_a_task_needs_a_query_and_must_say_what_is_right():
         Task(VIDEO, "?").score(None, NOTHING)
 
 
-def test_make_task_chooses_the_kind_by_what_is_given():
-    assert isinstance(make_task(VIDEO, "?", ["a", "b"], 1), MultipleChoice)
-    assert isinstance(make_task(VIDEO, "?", ["a", "b"], 1, [(1, 2)]), MultipleChoice)
-    assert isinstance(make_task(VIDEO, "?", answer="yes"), OpenQuestion)
-    assert isinstance(make_task(VIDEO, "?", spans=[(1, 2)]), TemporalGrounding)
-    nothing_asked = make_task(VIDEO)
-    assert (nothing_asked.kind, nothing_asked.query) == ("open_question", "Explore the video.")
-    assert nothing_asked.score("anything", NOTHING) == 0.0
+def test_chance_is_told_where_a_guess_can_be_drawn_and_nowhere_else():
+    assert MultipleChoice(VIDEO, "?", options=("a", "b", "c", "d"), answer=0).chance == 0.25
+    assert search_task().chance == pytest.approx(0.04)
+    assert TemporalGrounding(VIDEO, "When?", truth=(Span(10, 16),)).chance is None
+    assert OpenQuestion(VIDEO, "What?", answer="x", truth=(Span(10, 16),)).chance is None
 
 
-def test_make_task_takes_the_right_option_by_its_text():
-    assert make_task(VIDEO, "?", ["5", "3", "8"], "3").answer == 1
-    assert make_task(VIDEO, "?", ["5", "3", "8"], 0).answer == 0
-    assert make_task(VIDEO, "?", answer=8).answer == "8"
-
-
-@pytest.mark.parametrize(
-    "arguments, sentence",
-    [
-        ({"question": "?"}, "needs something to score it by"),
-        ({"question": "?", "options": ["a", "b"]}, "options need an answer"),
-        ({"question": "?", "options": ["a", "b"], "answer": "c"}, "'c' is none of the options"),
-        ({"question": "?", "options": ["a", "b"], "answer": 2}, "index of an option, 0 to 1"),
-        ({"question": "?", "options": [], "answer": 0}, "needs options"),
-        ({"options": ["a", "b"]}, "belong to a question"),
-        ({"answer": "a"}, "belong to a question"),
-        ({"spans": [(1, 2)]}, "belong to a question"),
-        ({"question": "?", "spans": [(1, 200)]}, "must lie in the video"),
-        ({"question": "?", "spans": [(2, 1)]}, "must not end before it starts"),
-    ],
-)
-def test_make_task_says_what_is_missing(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        make_task(VIDEO, **arguments)
-
-
-def test_make_task_says_when_there_is_no_such_video(tmp_path):
-    with pytest.raises(VideoOpenError, match=r"nowhere\.mp4"):
-        make_task(str(tmp_path / "nowhere.mp4"), "?", answer="yes").source.duration_seconds  # noqa: B018
-
-
-def test_make_task_keeps_the_subtitles_given_or_those_of_a_timeline():
-    cues = Subtitles.from_json([{"start": 1.0, "end": 2.0, "text": "hello"}])
-    assert make_task(VIDEO, "?", answer="x", subtitles=cues).subtitles.text(0, 3) == "hello"
-    joined = ConcatSource([Part(VIDEO, subtitles=cues), Part(VIDEO, subtitles=cues)])
-    assert make_task(joined, "?", answer="x").subtitles.text(101, 102) == "hello"
-
-
-def test_a_task_set_comes_from_tasks_or_a_video_but_not_both():
-    task = make_task(VIDEO, "?", answer="yes")
-    made = make_task_set(tasks=task)
-    assert (len(made), made[0], made.has_goal) == (1, task, False)
-    fixed = FixedTasks(task, search_task())
-    assert make_task_set(tasks=fixed) is fixed
-    assert isinstance(fixed, TaskSet) and not fixed.has_goal
-    assert FixedTasks(search_task()).has_goal
-    assert make_task_set(VIDEO, "?", answer="yes")[0].answer == "yes"
-    with pytest.raises(ValueError, match="not both"):
-        make_task_set(VIDEO, tasks=task)
-    with pytest.raises(ValueError, match="give a video"):
-        make_task_set(question="?")
-    with pytest.raises(ValueError, match="at least one task"):
-        FixedTasks()
+def test_a_record_of_a_task_without_a_chance_has_none():
+    task = TemporalGrounding(VIDEO, "When?", truth=(Span(10, 16),))
+    common = {"config_hash": "h", "seed": 0, "is_privileged": False, "error": "", "trajectory": ""}
+    played = Episode(usage=Usage(), score=0.0)
+    record = Record.of(played, ("random", 1, 0), task=task, **common)
+    assert record.chance is None and Record.from_line(record.to_line()) == record
+    assert Record.of(played, ("random", 1, 0), task=search_task(), **common).chance == 0.04

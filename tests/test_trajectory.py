@@ -68,11 +68,13 @@ class Recording:
 
 def assert_replays(recording, env, trajectory=None):
     moments = list(replay(env, trajectory or recording.trajectory))
-    assert len(moments) == len(recording.seen) == len(recording.trajectory.events) + 1
+    events = [event for event in recording.trajectory.events if "fork" not in event]
+    assert len(moments) == len(recording.seen) == len(events) + 1
     for (observation, *_, info), (seen, seen_info) in zip(moments, recording.seen, strict=True):
         assert same_pixels(observation, seen)
         assert info["last_error"] == seen_info["last_error"]
         assert np.array_equal(info["spans"], seen_info["spans"])
+        assert info["usage"] == seen_info["usage"]
     assert env.state == recording.env.state
 
 
@@ -104,24 +106,55 @@ def test_forks_in_a_recording_find_something_that_the_replay_takes_over():
     assert_replays(recording, fresh_env())
 
 
-@pytest.mark.parametrize("cell", [None, Cell((1,)), Cell((2, 3))])
-def test_a_fork_replays_alone(cell):
-    recording = Recording(fresh_env(), 3)
-    recording.act(5)
-    fork = recording.world.fork(cell)
-    seen = [fork.reset()]
-    for _ in range(8):
-        action = random_action(recording.random, seen[-1][1]["action_mask"], 4)
-        seen.append(fork.step(action))
-    trajectory = Trajectory.from_json(json.loads(json.dumps(fork._trajectory.to_json())))
-    assert trajectory.task_index == -1 and trajectory.start.is_fork
-    env = fresh_env()
-    env.reset(seed=3, options={"task": 0})
-    moments = list(replay(env, trajectory))
-    assert len(moments) == len(seen)
-    for (observation, reward, *_, info), (expected, _) in zip(moments, seen, strict=True):
-        assert same_pixels(observation, expected)
-        assert reward == 0.0 and "score" not in info
+LIMITS = {"budget": {"frames": 300, "steps": 120}, "max_steps": 100}
+"""Limits whose shares left are part of every observation, spent by forks as well."""
+
+
+@pytest.mark.parametrize("traversal", ["dfs", "bfs"])
+@pytest.mark.parametrize("seed", range(3))
+def test_forks_that_are_not_merged_are_replayed_where_they_took_place(seed, traversal, tmp_path):
+    recording = Recording(fresh_env(traversal=traversal, **LIMITS), seed)
+    recording.act(2)
+    kept, dropped = recording.world.fork(Cell((1,))), recording.world.fork(Cell((2, 3)))
+    for _ in range(3):
+        for fork in (kept, dropped):
+            view = fork.reset()
+            for _ in range(3):
+                action = random_action(recording.random, view[1]["action_mask"], 4)
+                view = fork.step(action)
+        recording.act(2)
+    inner = dropped.fork()
+    inner.step(Action("ADD_TO_SCRATCHPAD", 1))
+    dropped.merge(inner)
+    recording.act(1)
+    recording.seen.append(recording.world.merge(kept))
+    recording.world.fork().step(Action("ZOOM", 0))
+    env = fresh_env(traversal=traversal, **LIMITS)
+    recording.trajectory.save(tmp_path / "episode.jsonl")
+    assert_replays(recording, env, Trajectory.load(tmp_path / "episode.jsonl"))
+    assert env.ledger.usage == recording.env.ledger.usage
+    assert recording.env.state.steps < env.ledger.usage.steps - 15
+
+
+def test_a_fork_that_runs_out_of_frames_does_so_again_in_a_replay():
+    options = LIMITS | {"budget": {"frames": 10, "steps": 40}}
+    recording = Recording(fresh_env(**options), 0)
+    fork = recording.world.fork()
+    fork.step(Action("EXPAND", 1))
+    fork.step(Action("EXPAND", 2))
+    assert fork.is_over
+    for step in (Action("ADD_TO_SCRATCHPAD", 1), Action("BACKTRACK")):  # the last one is masked
+        observation, *_, info = recording.env.step(step)
+        recording.trajectory.add_action(step, is_legal=info["is_legal"])
+        recording.seen.append((observation, info))
+    assert_replays(recording, fresh_env(**options))
+
+
+def test_actions_of_an_episode_are_those_taken_outside_forks():
+    recording = Recording(fresh_env(), 0)
+    recording.world.fork().step(Action("ZOOM", 1))
+    recording.trajectory.add_action(Action("ZOOM", 2))
+    assert recording.trajectory.actions == [Action("ZOOM", 2)]
 
 
 def test_a_replay_ends_with_the_same_answer_score_and_reward():
@@ -174,7 +207,8 @@ def test_a_trajectory_is_the_same_after_a_round_trip_through_a_file(tmp_path):
     assert Trajectory.load(path).actions == recording.trajectory.actions
     assert [p.name for p in tmp_path.iterdir()] == ["an episode.jsonl"]
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines[0]["schema_version"] == 1 and len(lines) == 6
+    assert lines[0]["schema_version"] == 1
+    assert len(lines) == 1 + len(recording.trajectory.events)
 
 
 @pytest.mark.parametrize("verb", ACTIONS)

@@ -21,47 +21,13 @@ from worlds import (
 
 from videoatlas_gym import ArrayObservation, BlindObservation, ShuffledObservation, ToolCalls
 from videoatlas_gym.actions import ACTIONS, Action, codes
-from videoatlas_gym.wrappers import text_features, words
+from videoatlas_gym.errors import shown
 
 GREY = 96
 
 
 def subtitled(seed=0, **options):
     return small_env(choice(DrawnSource(seed=seed), subtitles=spoken(256.0)), **options)
-
-
-# ArrayObservation
-
-
-def test_arrays_lie_in_the_space_and_hold_no_text():
-    env = ArrayObservation(subtitled(traversal="bfs"))
-    for observation, *_ in walk(env, 40):
-        assert env.observation_space.contains(observation)
-    assert not {"query", "subtitles"} & set(observation)
-    assert observation["query_features"].shape == (256,)
-
-
-def test_features_tell_options_their_order_and_subtitles_apart():
-    def features(key, **task):
-        return ArrayObservation(small_env(choice(DrawnSource(), **task))).reset()[0][key]
-
-    one = features("option_features", options=("red", "blue", "green"))
-    assert not same(one, features("option_features", options=("blue", "red", "green")))
-    assert same(one, features("option_features", options=("Red", "BLUE", "green!")))
-    assert not features("subtitle_features").any()
-    assert features("subtitle_features", subtitles=spoken(256.0)).any()
-
-
-def test_features_have_unit_length_and_never_change():
-    assert np.linalg.norm(text_features("which ball is red")) == pytest.approx(1.0)
-    assert not text_features("?!").any()
-    features = text_features("which ball")
-    assert {int(i): round(float(features[i]), 3) for i in np.flatnonzero(features)} == {
-        97: 0.577,
-        191: -0.577,
-        245: -0.577,
-    }
-    assert words("Ｗhich 紅い ball_2?") == ["which", "紅", "い", "ball", "2"]
 
 
 # ToolCalls
@@ -139,7 +105,44 @@ def test_codes_and_actions_are_taken_as_well():
     )
 
 
+def test_the_terms_of_a_list_of_calls_are_sums_like_its_reward():
+    env = tools()
+    _, reward, *_, info = env.step([call("zoom", cell=1), call("zoom", cell=1)])
+    assert info["reward_terms"] == {"step": -2.0, "illegal_action": -1.0}
+    assert reward == sum(info["reward_terms"].values()) and info["calls_taken"] == 2
+    fork = env.fork()
+    fork.reset()
+    assert "reward_terms" not in fork.step([call("backtrack")])[-1]
+
+
+def test_the_terms_of_calls_taken_before_a_budget_ran_out_are_summed():
+    env = tools(budget={"frames": 5})
+    *_, truncated, info = env.step([call("add_to_scratchpad", cell=1), call("expand", cell=0)])
+    assert truncated and info["budget_exceeded"] == "frames"
+    assert info["reward_terms"] == {"step": -1.0, "illegal_action": 0.0}
+
+
+def test_an_action_without_arguments_says_so():
+    env = tools()
+    error = env.step(call("backtrack", cell=1))[-1]["last_error"]
+    assert error == "BACKTRACK takes no arguments, got {'cell': 1}."
+
+
+def deep(levels=100_000):
+    """Return lists within lists, deeper than Python's own `repr` can follow."""
+    nested = []
+    for _ in range(levels):
+        nested = [nested]
+    return nested
+
+
 GARBAGE = [
+    *(
+        [deep()],
+        {"name": deep()},
+        {"name": "expand", "arguments": deep()},
+        call("zoom", cell=deep()),
+    ),
     *(None, True, 3.5, -1, 10**9, "expand 3", b"expand", Ellipsis, [], [[]], {}),
     *({"name": None}, {"name": ["expand"]}, {"name": "expand"}, {"arguments": {"cell": 1}}),
     *({"name": "expand", "arguments": bad} for bad in (None, "1", [1])),
@@ -151,7 +154,7 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("garbage", GARBAGE, ids=shown)
 def test_a_call_that_cannot_be_read_is_a_counted_refusal(garbage):
     env = tools()
     before, _ = env.observe()

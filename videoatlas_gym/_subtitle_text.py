@@ -22,6 +22,8 @@ from videoatlas_gym.cues import Cue, SubtitleError, Subtitles
 
 LAST_CUE_SECONDS = 3.0
 """How long a cue without an end is shown when no later cue ends it."""
+MAX_CUE_CHARACTERS = 10_000
+"""Of a longer cue the rest is dropped, markup included."""
 
 Row = tuple[float, float | None, str]
 """Start, end or None where it is unknown, and text without markup."""
@@ -216,13 +218,22 @@ def _tidy(text: str) -> str:
 
 def plain_markup(text: str) -> str:
     """Return an SRT or VTT cue without tags (ruby with its annotation), ASS tags and entities."""
-    text = re.sub(r"<rt\b[^>]*>.*?(</rt>|(?=</ruby>)|$)", "", text, flags=re.DOTALL)
+    # No pattern looks beyond the next opening bracket: each takes time linear in the text.
+    text = text[:MAX_CUE_CHARACTERS]
+    text = re.sub(r"<rt\b[^<>]*>.*?(</rt>|(?=</ruby>)|$)", "", text, flags=re.DOTALL)
     text = re.sub(r"<br */?>|\\N", "\n", text)
-    text = re.sub(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|</>|\{\\[^}]*\}", "", text)
-    return html.unescape(text.replace(r"\h", " "))
+    text = re.sub(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|</>|\{\\[^{}]*\}", "", text)
+    text = re.sub(r"&#\d{9,};?", "\ufffd", text.replace(r"\h", " "))  # Python refuses such numbers
+    return html.unescape(text)
 
 
 def plain_ass(text: str) -> str:
     """Return the text of an ASS event without override tags and drawings."""
-    text = re.sub(r"\{[^}]*\\p[1-9][^}]*\}.*?(?=\{[^}]*\\p0|$)", "", text, flags=re.DOTALL)
-    return re.sub(r"\\[Nn]", "\n", re.sub(r"\{[^}]*\}", "", text)).replace(r"\h", " ")
+    said, is_drawing = [], False
+    for index, part in enumerate(re.split(r"\{([^{}]*)\}", text[:MAX_CUE_CHARACTERS])):
+        if index % 2:  # the inside of an override block, which may switch drawing on and off
+            modes = re.findall(r"\\p(\d)", part)
+            is_drawing = modes[-1] != "0" if modes else is_drawing
+        elif not is_drawing:
+            said.append(part)
+    return re.sub(r"\\[Nn]", "\n", "".join(said)).replace(r"\h", " ")

@@ -248,10 +248,13 @@ def from_tool_call(name: str, arguments: dict[str, Any]) -> Action:
     Raises:
         ValueError: In a sentence that can be shown to the model.
     """
-    verb = one_of("action", str(name).upper(), ACTIONS)
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a string such as 'expand', got {shown(name)}.")
+    verb = one_of("action", name.upper(), ACTIONS)
     allowed = set(tool_schema(verb, 2)["function"]["parameters"]["properties"])
     if not isinstance(arguments, dict) or set(arguments) - allowed:
-        raise ValueError(f"{verb} takes {', '.join(sorted(allowed))}, got {shown(arguments)}.")
+        takes = ", ".join(sorted(allowed)) or "no arguments"
+        raise ValueError(f"{verb} takes {takes}, got {shown(arguments)}.")
     values = dict(arguments)
     for key in {"cell", "answer"} & set(values):
         if values[key] is None:

@@ -574,8 +574,8 @@ class FrameSearchEnv(VideoAtlasEnv):
     Every frame of every video is a possible task, so any folder of videos becomes an endless,
     exactly labelled set without annotation. The goal picture (`observation["goal"]`) is a frame of
     the video, degraded to a stated `hardness`; right is a single best item whose moment lies in the
-    union of all spans over which the picture stays the same (`tasks.frame_search`). Everything else
-    is as in `VideoAtlasEnv`.
+    union of all spans over which the picture stays the same (`tasks.frame_search`). `subtitles` is
+    None (those of timelines), "auto" or False. Everything else is as in `VideoAtlasEnv`.
     """
 
     def __init__(
@@ -585,10 +585,15 @@ class FrameSearchEnv(VideoAtlasEnv):
         hardness: float = 0.3,
         task_seed: int = 0,
         max_truth_share: float = 0.05,
+        subtitles: Literal["auto", False] | None = None,
         **options: Any,
     ):
         tasks = FrameSearchTasks(
-            videos, hardness=hardness, seed=task_seed, max_truth_share=max_truth_share
+            videos,
+            hardness=hardness,
+            seed=task_seed,
+            max_truth_share=max_truth_share,
+            subtitles=subtitles,
         )
         super().__init__(tasks=tasks, **options)
 

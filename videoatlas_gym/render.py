@@ -1,7 +1,9 @@
-"""Pictures for agents and people: contact sheets, zooms, the scratchpad. Pure and deterministic.
+"""Pictures for agents and people: contact sheets, zooms, the scratchpad.
 
-Knows arrays, not videos or rules. Every picture is letterboxed, never stretched; dead cells are
-black, hidden ones grey, and nothing else is drawn in those two plain colours.
+The same arrays and texts give the same pixels, as long as the environment variable VIDEOATLAS_FONT
+names the same font. Knows arrays, not videos or rules. Every picture is letterboxed, never
+stretched; dead cells are black, hidden ones grey, and nothing else is drawn in those two plain
+colours.
 """
 
 from __future__ import annotations
@@ -161,7 +163,13 @@ def _label_px(height: int) -> int:
 
 @lru_cache(maxsize=8)
 def _font(size: int, path: str | None) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
+    except OSError as error:
+        raise ValueError(
+            f"{FONT_VARIABLE} names {path!r}, which is no font that can be read ({error}). Set it "
+            "to a TrueType file, or unset it for Pillow's own font."
+        ) from error
 
 
 def _cut(text: str, size: int, width: int) -> str:

@@ -6,6 +6,7 @@ packets and the time of the first displayed frame, from which all times count.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -190,7 +191,7 @@ def _find_subtitles(video: Path) -> Subtitles:
 def _open_container(path: str | Path) -> av.container.InputContainer:
     """Open a video file for reading."""
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(os.path.abspath(path), metadata_errors="replace")
     except (OSError, av.FFmpegError) as error:
         raise SubtitleError(
             f"cannot read subtitles inside {Path(path).name!r}: {error.strerror}. Give a video."

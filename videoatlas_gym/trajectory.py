@@ -1,7 +1,9 @@
 """What happened in an episode, as data that can be stored, read back and replayed to the pixel.
 
-Two kinds of event: an action taken, and a merge of forks with the forks' own starts and events.
-Pictures are not stored: a replay decodes them again.
+Kinds of event: a fork made (with the state that it begins at), a reset of a fork, an action taken,
+a merge of forks. Those of forks carry the fork's number and stand, merged or not, in the order in
+which they happened, since forks spend the same budgets. Pictures are not stored: a replay decodes
+them again.
 """
 
 from __future__ import annotations
@@ -25,33 +27,42 @@ SCHEMA_VERSION = 1
 
 @dataclass
 class Trajectory:
-    """The events of one episode, or of one fork."""
+    """The events of one episode, those of its forks included."""
 
     task_index: int
     """Which task of the set the episode was about."""
     seed: int | None = None
     """The seed given to `reset`."""
-    start: AtlasState | None = None
-    """Where it began; for forks only, whose `task_index` is -1."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_action(self, action: Action, *, is_legal: bool = True, text: str = "") -> None:
-        """Record an action; `text` is what a model said about it."""
-        event: dict[str, Any] = {"type": "action", "action": action.to_json()}
+    def add_action(
+        self, action: Action, *, is_legal: bool = True, text: str = "", fork: int | None = None
+    ) -> None:
+        """Record an action, of the fork with a number if given; `text` is what a model said."""
+        event: dict[str, Any] = {"type": "action", "action": action.to_json()} | _of(fork)
         if not is_legal:
             event["is_legal"] = False
         if text:
             event["text"] = text
         self.events.append(event)
 
-    def add_merge(self, forks: list[Trajectory]) -> None:
-        """Record that the finds of forks were taken over."""
-        self.events.append({"type": "merge", "forks": [fork.to_json() for fork in forks]})
+    def add_fork(self, fork: int, start: AtlasState) -> None:
+        """Record that a fork was made, whose number must be new."""
+        self.events.append({"type": "fork", "start": start.to_json()} | _of(fork))
+
+    def add_reset(self, fork: int) -> None:
+        """Record that a fork went to where it begins and showed it."""
+        self.events.append({"type": "reset"} | _of(fork))
+
+    def add_merge(self, forks: list[int], *, fork: int | None = None) -> None:
+        """Record that the finds of forks were taken over, by a fork if its number is given."""
+        self.events.append({"type": "merge", "forks": forks} | _of(fork))
 
     @property
     def actions(self) -> list[Action]:
         """The actions taken, without those of forks."""
-        return [Action.from_json(e["action"]) for e in self.events if e["type"] == "action"]
+        own = (event for event in self.events if "fork" not in event)
+        return [Action.from_json(event["action"]) for event in own if event["type"] == "action"]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data from which `from_json` makes an equal trajectory."""
@@ -59,7 +70,6 @@ class Trajectory:
             "schema_version": SCHEMA_VERSION,
             "task_index": self.task_index,
             "seed": self.seed,
-            "start": self.start and self.start.to_json(),
             "events": self.events,
         }
 
@@ -75,8 +85,7 @@ class Trajectory:
                 f"cannot read a trajectory of schema {data.get('schema_version')!r}; this version "
                 f"reads {SCHEMA_VERSION}. Use the version that wrote it."
             )
-        start = data["start"] and AtlasState.from_json(data["start"])
-        return cls(data["task_index"], data["seed"], start, list(data["events"]))
+        return cls(data["task_index"], data["seed"], list(data["events"]))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON lines, atomically: a header, then an event per line."""
@@ -103,45 +112,48 @@ class Trajectory:
         return cls.from_json(data)
 
 
+def _of(fork: int | None) -> dict[str, int]:
+    return {} if fork is None else {"fork": fork}
+
+
 Moment = tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]
 """observation, reward, terminated, truncated, info: what `step` returns."""
 
 
 def replay(env: VideoAtlasEnv, trajectory: Trajectory) -> Iterator[Moment]:
-    """Take the same actions and merges again in an environment made alike.
+    """Take the same actions and merges again in an environment made alike, and play its forks.
+
+    Equal are pictures, states and rewards, and usage but for model calls and tokens, which are not
+    spent again. What ran out of time or failed to decode in a fork is not recorded, although its
+    step was counted: from there on `steps_left` in the position may differ.
 
     Args:
         env: The unwrapped environment, with the task set and options of the recording.
         trajectory: What to replay; masked actions are counted no-ops again.
 
     Yields:
-        What `reset` returned (as a step without reward), then one entry per event.
+        What `reset` returned (as a step without reward), then one entry per event, those of forks
+        left out.
     """
-    if trajectory.start is not None:
-        fork = env.resume_fork(trajectory.start)
-        yield _still(*fork.reset())
-        yield from _events(fork, trajectory)
-        return
     options = {"task": trajectory.task_index}
     yield _still(*env.reset(seed=trajectory.seed, options=options))
-    yield from _events(env, trajectory)
-
-
-def _events(env: VideoAtlasEnv, trajectory: Trajectory) -> Iterator[Moment]:
+    forks: dict[int, VideoAtlasEnv] = {}
     for event in trajectory.events:
-        if event["type"] == "merge":
-            ends = [_end_of_fork(env, Trajectory.from_json(data)) for data in event["forks"]]
-            yield _still(*env.merge(*ends))
-        else:
-            yield env.step(Action.from_json(event["action"]))
+        number = event.get("fork")
+        if event["type"] == "fork":
+            forks[number] = env.resume_fork(AtlasState.from_json(event["start"]))
+            continue
+        moment = _again(env if number is None else forks[number], event, forks)
+        if number is None:
+            yield moment
 
 
-def _end_of_fork(env: VideoAtlasEnv, trajectory: Trajectory) -> AtlasState:
-    fork = env.resume_fork(trajectory.start)
-    fork.reset()
-    for _ in _events(fork, trajectory):
-        pass
-    return fork.state
+def _again(env: VideoAtlasEnv, event: dict[str, Any], forks: dict[int, VideoAtlasEnv]) -> Moment:
+    if event["type"] == "reset":
+        return _still(*env.reset())
+    if event["type"] == "merge":
+        return _still(*env.merge(*(forks[number] for number in event["forks"])))
+    return env.step(Action.from_json(event["action"]))
 
 
 def _still(observation: dict[str, NDArray], info: dict[str, Any]) -> Moment:

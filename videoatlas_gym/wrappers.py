@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ from videoatlas_gym.actions import (
     from_tool_call,
     tool_schema,
 )
+from videoatlas_gym.errors import shown
 from videoatlas_gym.render import HIDDEN_RGB
 from videoatlas_gym.span import Cell, Span, split
 from videoatlas_gym.subtitles import Subtitles
@@ -105,10 +107,16 @@ class ArrayObservation(_AtlasWrapper):
         return arrays, info
 
 
+_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+
+
 def words(text: str) -> list[str]:
-    """Split a text into lower-case words; scripts without blanks are split into characters."""
+    """Split a text into lower-case words; Chinese, Japanese and Korean into characters."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    return re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+", text)
+    # To `re` no combining mark is a letter, but vowels of Thai and Devanagari are such marks.
+    marks = "".join(sorted({sign for sign in text if unicodedata.category(sign)[0] == "M"}))
+    letter = rf"(?![{_CJK}])[^\W_]"
+    return re.findall(rf"[{_CJK}]|{letter}(?:{letter}|[\u0300-\u036f{marks}])*", text)
 
 
 def text_features(text: str, split: Any = words) -> NDArray[np.float32]:
@@ -131,9 +139,10 @@ class ToolCalls(_AtlasWrapper):
     """Takes tool calls instead of codes: ``{"name": "expand", "arguments": {"cell": 12}}``.
 
     A list of calls is taken one step each, until one is illegal, displays other cells or ends the
-    episode; the reward is the sum. What is wrong with a call is said in `info["last_error"]` and
-    costs a step; nothing that a model writes raises. `tools()` returns the JSON schemas of what is
-    legal now. Plain codes and `Action` are taken as well.
+    episode; the reward is the sum, and so is each entry of `info["reward_terms"]`. What is wrong
+    with a call is said in `info["last_error"]` and costs a step; nothing that a model writes
+    raises. `tools()` returns the JSON schemas of what is legal now. Plain codes and `Action` are
+    taken as well.
     """
 
     MOVES = (
@@ -158,13 +167,16 @@ class ToolCalls(_AtlasWrapper):
     def step(self, action: Any):
         """Take one or several tool calls; `info["calls_taken"]` says how many were."""
         calls = action if isinstance(action, list | tuple) and action else [action]
-        total, taken = 0.0, 0
+        total, taken, terms = 0.0, 0, Counter()
         for call in calls:
             observation, reward, terminated, truncated, info, moved = self._one(call)
             total, taken = total + reward, taken + 1
+            terms.update(info.get("reward_terms", {}))
             if terminated or truncated or moved or info["last_error"]:
                 break
         info["calls_taken"] = taken
+        if terms:
+            info["reward_terms"] = dict(terms)
         return observation, total, terminated, truncated, info
 
     def _one(self, call: Any):
@@ -186,7 +198,7 @@ def _read_call(call: Any, num_cells: int) -> Action:
         raise ValueError(
             "a tool call is {'name': ..., 'arguments': {...}}, for example "
             "{'name': 'expand', 'arguments': {'cell': 12}}; "
-            f"got {str(call)[:200]!r}."
+            f"got {shown(call)}."
         )
     return from_tool_call(call["name"], call.get("arguments") or {})
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from videoatlas_gym.actions import MAX_CHOICES
 from videoatlas_gym.span import Span
-from videoatlas_gym.subtitles import resolve_subtitles
 from videoatlas_gym.tasks.frame_search import (
     FrameSearchTasks,
     degrade,
@@ -15,8 +15,8 @@ from videoatlas_gym.tasks.frame_search import (
     find_sources,
 )
 from videoatlas_gym.tasks.picture_index import PictureIndex, picture_index
+from videoatlas_gym.tasks.source_subtitles import subtitles_of
 from videoatlas_gym.tasks.task import (
-    EVIDENCE_LIMIT,
     FixedTasks,
     FrameSearch,
     MultipleChoice,
@@ -28,10 +28,9 @@ from videoatlas_gym.tasks.task import (
     temporal_f1,
     temporal_iou,
 )
-from videoatlas_gym.video import ConcatSource, VideoReader, VideoSource
+from videoatlas_gym.video import VideoReader, VideoSource
 
 __all__ = [
-    "EVIDENCE_LIMIT",
     "FixedTasks",
     "FrameSearch",
     "FrameSearchTasks",
@@ -48,6 +47,7 @@ __all__ = [
     "make_task_set",
     "overlap_seconds",
     "picture_index",
+    "subtitles_of",
     "temporal_f1",
     "temporal_iou",
 ]
@@ -69,7 +69,8 @@ def make_task(
     """Return the task that the arguments describe.
 
     With options it is multiple choice; with a text answer an open question; with spans alone
-    (seconds) temporal grounding; without a question there is nothing to score.
+    (seconds) temporal grounding; without a question there is nothing to score. A file is opened
+    only to check `spans`, and closed again.
 
     Args:
         video: A file's path or a source.
@@ -77,7 +78,7 @@ def make_task(
         options: 2 to 8 answer options; `answer` is then the right one's index or its text.
         answer: The right option, or the text of an open question's answer.
         spans: Where the evidence lies, pairs of seconds.
-        subtitles: None, "auto", a file's path, cues, or `Subtitles`.
+        subtitles: None, "auto", False, a file's path, cues, or `Subtitles`; see `subtitles_of`.
         task_id: Name of the task in records.
 
     Raises:
@@ -85,37 +86,38 @@ def make_task(
         VideoOpenError: If the video cannot be opened.
     """
     # Not isinstance(video, VideoSource): asking a protocol reads all properties, which opens files.
-    source = VideoReader(video) if isinstance(video, str | Path) else video
-    path = source.path if isinstance(source, VideoReader) else None
-    if subtitles is None and isinstance(source, ConcatSource) and _has_subtitles(source):
-        cues = source.subtitles
-    else:
-        cues = resolve_subtitles(subtitles, path)
+    if isinstance(video, str | Path):
+        described = (question, options, answer, spans)
+        with VideoReader(video) as reader:  # it opens again when it is played
+            return make_task(reader, *described, subtitles=subtitles, task_id=task_id)
+    cues = subtitles_of(video, subtitles)
     truth = tuple(Span(float(start), float(end)) for start, end in spans or ())
     common = {"task_id": task_id, "truth": truth, "subtitles": cues}
     if question is None:
         if options or answer is not None or truth:
             raise ValueError("options, answer and spans belong to a question: give question=....")
-        return OpenQuestion(source, EXPLORE, **common)
+        return OpenQuestion(video, EXPLORE, **common)
     if options is not None:
         index = _option_index(options, answer)
-        return MultipleChoice(source, question, options=tuple(options), answer=index, **common)
+        return MultipleChoice(video, question, options=tuple(options), answer=index, **common)
     if answer is not None:
-        return OpenQuestion(source, question, answer=str(answer), **common)
+        return OpenQuestion(video, question, answer=str(answer), **common)
     if truth:
-        return TemporalGrounding(source, question, **common)
+        return TemporalGrounding(video, question, **common)
     raise ValueError(
         "a question needs something to score it by: options and answer (multiple choice), "
         "answer (open question) or spans (temporal grounding)."
     )
 
 
-def _has_subtitles(source: ConcatSource) -> bool:
-    """Whether any part names subtitles; reading them opens all parts, which should not be early."""
-    return any(part.subtitles is not None for part in source.parts)
-
-
 def _option_index(options: Sequence[str], answer: int | str | None) -> int:
+    if isinstance(options, str):
+        raise ValueError(
+            f"options must be a list of 2 to {MAX_CHOICES} texts, got the text {options!r}."
+        )
+    for option in options:
+        if not isinstance(option, str) or not option.strip():
+            raise ValueError(f"each option must be a text that is not empty, got {option!r}.")
     if answer is None:
         raise ValueError("options need an answer: the right option's index or its text.")
     if isinstance(answer, str):

@@ -1,7 +1,7 @@
 """Frame search tasks from any videos: a picture of the video is the query, no annotation needed.
 
-A task's moment is drawn uniformly over the footage; its frame, degraded to a stated hardness, is
-the goal. Truth is the union of all spans over which the picture stays the same (`picture_index`),
+A video is drawn, then a moment uniformly in it; its frame, degraded to a stated hardness, is the
+goal. Truth is the union of all spans over which the picture stays the same (`picture_index`),
 so that a static shot, or a clip that occurs twice, has many right answers.
 """
 
@@ -10,15 +10,18 @@ from __future__ import annotations
 import glob
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from videoatlas_gym.span import total_seconds
+from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks.picture_index import picture_index
+from videoatlas_gym.tasks.source_subtitles import subtitles_of
 from videoatlas_gym.tasks.task import FrameSearch, Task
 from videoatlas_gym.video import (
     ConcatSource,
@@ -32,7 +35,7 @@ from videoatlas_gym.video import (
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".ts", ".m4v", ".mpg", ".mpeg", ".ogv"}
 QUERY = "Find the moment that the goal picture shows and keep it in the scratchpad."
 TRIES = 50
-"""Draws of a moment before giving up on a video in which everything looks the same."""
+"""Moments drawn in a video before it is given up as one in which everything looks the same."""
 MIN_CONTRAST = 0.03
 """Standard deviation (of full scale) below which a picture is too plain to be looked for."""
 
@@ -45,10 +48,12 @@ class FrameSearchTasks:
         hardness: How much the goal differs from the frame, 0 (exact) to 1; see `degrade`.
         seed: Seeds every task; task i of a seed is the same on every machine.
         max_truth_share: Pictures on display for more of the video than this are not asked for.
+        subtitles: None for those of timelines (`ConcatSource`) alone, "auto" also for the file
+            beside each video or its embedded track, False for none. Each video's are read once.
 
     Raises:
         VideoOpenError: If no video is there.
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or `subtitles` is none of these.
     """
 
     has_goal = True
@@ -60,13 +65,20 @@ class FrameSearchTasks:
         hardness: float = 0.3,
         seed: int = 0,
         max_truth_share: float = 0.05,
+        subtitles: Literal["auto", False] | None = None,
     ):
         if not 0 <= hardness <= 1:
             raise ValueError(f"hardness must lie in [0, 1], got {hardness}.")
         if not 0 < max_truth_share <= 1:
             raise ValueError(f"max_truth_share must lie in (0, 1], got {max_truth_share}.")
+        if subtitles not in (None, "auto", False):
+            raise ValueError(
+                f"subtitles of frame search tasks must be None, 'auto' or False, got {subtitles!r}."
+            )
         self.sources = find_sources(videos)
         self.hardness, self.seed, self.max_truth_share = hardness, seed, max_truth_share
+        self._subtitles: Literal["auto", False] | None = subtitles
+        self._cues: dict[int, Subtitles] = {}
         self.name = f"frame_search(hardness={hardness:g}, seed={seed})"
 
     def __len__(self) -> int:
@@ -75,11 +87,30 @@ class FrameSearchTasks:
     def __getitem__(self, index: int) -> Task:
         """Return task `index`. The first task of a video reads its pictures once (`PictureIndex`).
 
+        A video without a distinctive picture is passed over for another, and closed.
+
         Raises:
-            ValueError: If no distinctive picture was found in the drawn video.
+            ValueError: If no distinctive picture was found in any video.
+            SubtitleError: If subtitles that were found cannot be read.
         """
         random = np.random.default_rng([self.seed, index])
-        source = self.sources[int(random.integers(len(self.sources)))]
+        for number in _drawn_order(len(self.sources), random):
+            task = self._task_about(number, f"{self.seed}-{index}", random)
+            if task is not None:
+                return task
+            self.sources[number].close()
+        one = len(self.sources) == 1
+        raise ValueError(
+            f"no picture of {repr(self.sources[0]) if one else f'{len(self.sources)} videos'} is "
+            f"on display for less than {self.max_truth_share:g} of its length ({TRIES} moments "
+            f"{'' if one else 'of each '}tried). Use other footage or a larger max_truth_share."
+        )
+
+    def _task_about(
+        self, number: int, task_id: str, random: np.random.Generator
+    ) -> FrameSearch | None:
+        """Return a task about a moment of a video, or None if all that were drawn are unfit."""
+        source = self.sources[number]
         for _ in range(TRIES):
             seconds = float(random.uniform(0, source.duration_seconds))
             frame = _distinct_frame(source, seconds)
@@ -87,19 +118,28 @@ class FrameSearchTasks:
                 continue
             truth = picture_index(source).spans_like(seconds, self.max_truth_share)
             if truth and total_seconds(truth) <= self.max_truth_share * source.duration_seconds:
-                goal = Frame(degrade(frame.rgb, self.hardness, random), 0.0, 0)
                 return FrameSearch(
                     source,
                     QUERY,
-                    f"{self.seed}-{index}",
+                    task_id,
                     truth=truth,
-                    goal=goal,
+                    subtitles=self._cues_of(number),
+                    goal=Frame(degrade(frame.rgb, self.hardness, random), 0.0, 0),
                     group=_group(source, seconds),
                 )
-        raise ValueError(
-            f"no picture of {source!r} is on display for less than {self.max_truth_share:g} of "
-            f"its length ({TRIES} moments tried). Use other footage or a larger max_truth_share."
-        )
+        return None
+
+    def _cues_of(self, number: int) -> Subtitles:
+        if number not in self._cues:
+            self._cues[number] = subtitles_of(self.sources[number], self._subtitles)
+        return self._cues[number]
+
+
+def _drawn_order(count: int, random: np.random.Generator) -> Iterator[int]:
+    """Yield 0 to count - 1 in random order; all after the first are drawn when they are needed."""
+    first = int(random.integers(count))
+    yield first
+    yield from random.permutation(np.delete(np.arange(count), first)).tolist()
 
 
 def _distinct_frame(source: VideoSource, seconds: float) -> Frame | None:

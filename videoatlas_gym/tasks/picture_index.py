@@ -9,6 +9,8 @@ than the stride may be missed; a run of the same picture that contains a sample 
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections import OrderedDict
 
 import numpy as np
@@ -129,14 +131,28 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 _INDICES: OrderedDict[str, PictureIndex] = OrderedDict()
+"""By fingerprint, least recently used first, and without a source: readers are not shared."""
+_LOCK = threading.Lock()
 
 
 def picture_index(source: VideoSource) -> PictureIndex:
-    """Return the index of a video; the last 64 are kept for the process."""
+    """Return the index of a video, which reads through `source` alone.
+
+    The thumbnails of the last 64 videos are kept for the process. Threads take turns, so that each
+    video is read once.
+    """
     key = source.fingerprint()
-    if key not in _INDICES:
-        _INDICES[key] = PictureIndex(source)
-    _INDICES.move_to_end(key)
-    while len(_INDICES) > 64:
-        _INDICES.popitem(last=False)
-    return _INDICES[key]
+    with _LOCK:
+        if key not in _INDICES:
+            _INDICES[key] = _bound(PictureIndex(source), None)
+        _INDICES.move_to_end(key)
+        while len(_INDICES) > 64:
+            _INDICES.popitem(last=False)
+        return _bound(_INDICES[key], source)
+
+
+def _bound(index: PictureIndex, source: VideoSource | None) -> PictureIndex:
+    """Copy an index, with the same thumbnails, for another source of the same video."""
+    mine = copy.copy(index)
+    mine.source = source
+    return mine

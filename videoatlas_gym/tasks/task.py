@@ -21,9 +21,6 @@ from videoatlas_gym.state import AtlasState
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.video import Frame, VideoSource
 
-EVIDENCE_LIMIT = 4
-"""How many of its best items an answering reader gets to see: keeping all must not win."""
-
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -63,11 +60,9 @@ class Task:
         object.__setattr__(self, "truth", DeadZones().add(*self.truth).spans)
 
     @property
-    def chance(self) -> float:
-        """Expected score of a guess drawn at random: an option, or one moment of the video."""
-        if self.options:
-            return 1 / len(self.options)
-        return total_seconds(self.truth) / self.source.duration_seconds
+    def chance(self) -> float | None:
+        """Expected score of an option drawn at random; None where there is nothing to draw from."""
+        return 1 / len(self.options) if self.options else None
 
     def score(self, answer: int | str | None, state: AtlasState) -> float:
         """Return how right the outcome is, in [0, 1].
@@ -206,6 +201,11 @@ class FrameSearch(Task):
         super().__post_init__()
         if not self.truth or self.goal is None:
             raise ValueError("a frame search needs a goal picture and the spans that show it.")
+
+    @property
+    def chance(self) -> float:
+        """Expected score of a moment drawn at random: the share of the video that is right."""
+        return total_seconds(self.truth) / self.source.duration_seconds
 
     def score(self, answer: int | str | None, state: AtlasState) -> float:
         """1.0 if the single best item's moment lies in a truth span, else 0.0."""
