@@ -119,7 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not film.exists():
         write_film(film, options.minutes)
     arguments = ["--videos", str(film), "--episodes", str(options.episodes), "--grid-size", "4"]
-    return compare_main([*arguments, "--depths", "0,1,2,3", "--out", str(out / "comparison")])
+    code = compare_main([*arguments, "--depths", "0,1,2,3", "--out", str(out / "comparison")])
+    if code == 0:
+        print(f"\nFilm, records, trajectories and this table are in {out}.")
+    return code
 
 
 if __name__ == "__main__":

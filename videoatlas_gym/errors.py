@@ -7,12 +7,14 @@ import reprlib
 from collections.abc import Iterable
 
 _SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 def shown(value: object) -> str:
     """Return a value's text, cut to a bounded length: what a model replies may be of any size."""
-    return _SHORT.repr(value)
+    text = _SHORT.repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 class IllegalAction(ValueError):

@@ -209,7 +209,9 @@ def _first_frame_seconds(path: str | Path) -> Fraction:
     """Exact container time of the first displayed frame (decodes it); 0 without a video."""
     with _open_container(path) as container:
         streams = [
-            s for s in container.streams.video if not s.disposition & Disposition.attached_pic
+            s
+            for s in container.streams.video
+            if s.codec_context is not None and not s.disposition & Disposition.attached_pic
         ]
         if not streams:
             return Fraction(0)
@@ -237,7 +239,7 @@ def _packet_rows(
                 end = start + packet.duration * packet.time_base if packet.duration else None
                 text = _packet_text(packet, stream)
                 yield float(start), None if end is None else float(end), text
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):  # the latter where a track appears midway
         return
 
 

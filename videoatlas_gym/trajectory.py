@@ -125,7 +125,8 @@ def replay(env: VideoAtlasEnv, trajectory: Trajectory) -> Iterator[Moment]:
 
     Equal are pictures, states and rewards, and usage but for model calls and tokens, which are not
     spent again. What ran out of time or failed to decode in a fork is not recorded, although its
-    step was counted: from there on `steps_left` in the position may differ.
+    step was counted: from there on `steps_left` in the position may differ. Forks that threads
+    stepped at the same time take turns, so where frames ran out it may be another one that stops.
 
     Args:
         env: The unwrapped environment, with the task set and options of the recording.
