@@ -20,7 +20,17 @@ THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
 FLOW = (
     *("errors", "span", "usage", "memory", "actions", "state", "atlas"),
     *("cues", "_subtitle_text", "subtitles", "video"),
-    *("render", "observation", "viewer", "tasks", "rewards", "env", "wrappers", "trajectory"),
+    *(
+        "render",
+        "observation",
+        "viewer",
+        "tasks",
+        "rewards",
+        "arguments",
+        "env",
+        "wrappers",
+        "trajectory",
+    ),
     *("cli", "_scan", "doctor", "sheet"),
 )
 """Modules of the world in the order of the flow: each imports only what comes before it."""

@@ -18,6 +18,14 @@ from numpy.typing import NDArray
 
 from videoatlas_gym import atlas, render
 from videoatlas_gym.actions import Action, decode, encode, num_actions
+from videoatlas_gym.arguments import (
+    check_grid_size,
+    checked_depth,
+    checked_first_view,
+    checked_gamma,
+    checked_steps,
+    checked_tile_size,
+)
 from videoatlas_gym.errors import IllegalAction, one_of
 from videoatlas_gym.observation import MAX_PATH, observation_space
 from videoatlas_gym.rewards import Transition, given_answer, reward_terms, reward_weights
@@ -203,10 +211,10 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._tasks: TaskSet | None = make_task_set(
             video, question, options, answer, spans, tasks=tasks, subtitles=subtitles
         )
-        _check_grid_size(grid_size)
-        self._grid_size, self._tile_size = int(grid_size), _checked_tile_size(tile_size)
-        self._max_depth = _checked_depth(max_depth)
-        self._max_steps_asked = _checked_steps(max_steps)
+        check_grid_size(grid_size)
+        self._grid_size, self._tile_size = int(grid_size), checked_tile_size(tile_size)
+        self._max_depth = checked_depth(max_depth)
+        self._max_steps_asked = checked_steps(max_steps)
         self._rules = Rules(
             traversal=traversal,
             min_expand_seconds=min_expand_seconds,
@@ -216,9 +224,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             finish_requires_evidence=finish_requires_evidence,
         )
         self._budget = Budget.of(budget)
-        self._weights, self._gamma = reward_weights(reward), _checked_gamma(gamma)
+        self._weights, self._gamma = reward_weights(reward), checked_gamma(gamma)
         self._labels, self._strip, self._cache = bool(labels), bool(strip), cache
-        self._first_view_cells = _checked_first_view(first_view_cells, grid_size**2)
+        self._first_view_cells = checked_first_view(first_view_cells, grid_size**2)
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
@@ -604,55 +612,3 @@ def _advance(before: AtlasState, action: Action) -> tuple[AtlasState, bool]:
         return atlas.apply(before, action), True
     except IllegalAction as error:
         return replace(before, steps=before.steps + 1, notice=str(error)), False
-
-
-def _check_grid_size(grid_size: int) -> None:
-    if isinstance(grid_size, bool) or int(grid_size) != grid_size or not 2 <= grid_size <= 64:
-        raise ValueError(f"grid_size must be a whole number from 2 to 64, got {grid_size!r}.")
-
-
-def _checked_tile_size(tile_size: tuple[int, int]) -> tuple[int, int]:
-    if len(tile_size) != 2 or not all(8 <= side <= 4096 for side in tile_size):
-        raise ValueError(
-            f"tile_size is (width, height), each 8 to 4096 pixels, got {tuple(tile_size)!r}."
-        )
-    return int(tile_size[0]), int(tile_size[1])
-
-
-def _checked_depth(max_depth: int | str) -> int | None:
-    if max_depth == "auto":
-        return None
-    if isinstance(max_depth, bool) or not isinstance(max_depth, int | np.integer):
-        raise ValueError(f"max_depth must be 'auto' or a whole number, got {max_depth!r}.")
-    if not 0 <= max_depth <= MAX_PATH:
-        raise ValueError(f"max_depth must be 'auto' or 0 to {MAX_PATH}, got {max_depth}.")
-    return int(max_depth)
-
-
-def _checked_steps(max_steps: int | None) -> int | None:
-    if max_steps is None:
-        return None
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int | np.integer):
-        raise ValueError(f"max_steps must be a whole number, got {max_steps!r}.")
-    if max_steps < 1:
-        raise ValueError(f"max_steps must be at least 1, got {max_steps}.")
-    return int(max_steps)
-
-
-def _checked_gamma(gamma: float) -> float:
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma must lie in [0, 1], got {gamma}.")
-    return float(gamma)
-
-
-def _checked_first_view(
-    value: int | tuple[int, int] | None, num_cells: int
-) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    low, high = (value, value) if isinstance(value, int | np.integer) else value
-    if not 0 <= low <= high <= num_cells:
-        raise ValueError(
-            f"first_view_cells must be a number or range within 0 to {num_cells}, got {value!r}."
-        )
-    return int(low), int(high)
