@@ -116,3 +116,12 @@ def test_a_task_set_comes_from_tasks_or_a_video_but_not_both():
         make_task_set(question="?")
     with pytest.raises(ValueError, match="at least one task"):
         FixedTasks()
+
+
+def test_a_list_of_tasks_is_a_set_and_anything_else_is_refused(tmp_path):
+    path = write_film(tmp_path / "film.mp4")
+    tasks = [make_task(path, query, ["a", "b"], 0) for query in ("one?", "two?")]
+    assert [task.query for task in make_task_set(tasks=tasks)] == ["one?", "two?"]
+    for wrong in ("film.mp4", [1, 2], 3):
+        with pytest.raises(TypeError, match="tasks must be a task, a list of tasks"):
+            make_task_set(tasks=wrong)

@@ -187,7 +187,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         answer: int | str | None = None,
         spans: Sequence[tuple[float, float]] | None = None,
         *,
-        tasks: TaskSet | Task | None = None,
+        tasks: TaskSet | Task | Sequence[Task] | None = None,
         subtitles: Any = None,
         grid_size: int = 8,
         tile_size: tuple[int, int] = (160, 90),

@@ -134,20 +134,34 @@ def make_task_set(
     answer: int | str | None = None,
     spans: Sequence[tuple[float, float]] | None = None,
     *,
-    tasks: TaskSet | Task | None = None,
+    tasks: TaskSet | Task | Sequence[Task] | None = None,
     subtitles: Any = None,
 ) -> TaskSet:
-    """Return a task set from a ready one, from a task, or from what `make_task` takes.
+    """Return a task set from a ready one, from tasks, or from what `make_task` takes.
 
     Raises:
         ValueError: If both or neither are given.
+        TypeError: If `tasks` is none of these.
     """
     described = (video, question, options, answer, spans, subtitles)
     if tasks is not None:
         if any(part is not None for part in described):
             raise ValueError("give either tasks=... or a video with its question, not both.")
-        return FixedTasks(tasks) if isinstance(tasks, Task) else tasks
+        return _as_set(tasks)
     if video is None:
         raise ValueError("give a video (a path or a source) or tasks=....")
     task = make_task(video, question, options, answer, spans, subtitles=subtitles)
     return FixedTasks(task)
+
+
+def _as_set(tasks: TaskSet | Task | Sequence[Task]) -> TaskSet:
+    if isinstance(tasks, Task):
+        return FixedTasks(tasks)
+    if isinstance(tasks, list | tuple) and all(isinstance(task, Task) for task in tasks):
+        return FixedTasks(*tasks)
+    if isinstance(tasks, TaskSet):
+        return tasks
+    raise TypeError(
+        "tasks must be a task, a list of tasks, or a set with `name`, `has_goal`, a length and "
+        f"tasks by index; got {type(tasks).__name__}."
+    )
