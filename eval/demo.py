@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from eval.compare import main as compare_main
+from videoatlas_gym.cli import Parser
 from videoatlas_gym.video.synthesis import write_video
 
 SIZE = (320, 180)
@@ -97,7 +98,7 @@ def write_film(path: str | Path, minutes: float = 10.0, seed: int = 0) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demonstration; return the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="videoatlas demo",
         description=__doc__,
         epilog=EXAMPLE,
