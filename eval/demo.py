@@ -7,7 +7,6 @@ commands.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,8 +21,7 @@ from videoatlas_gym.video.synthesis import write_video
 
 SIZE = (320, 180)
 FRAMES_PER_SECOND = 10
-EXAMPLE = """example:
-  videoatlas demo --out runs/demo
+EXAMPLE = """  videoatlas demo --out runs/demo
   videoatlas demo --write my_video.mp4"""
 
 
@@ -98,19 +96,14 @@ def write_film(path: str | Path, minutes: float = 10.0, seed: int = 0) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demonstration; return the exit code."""
-    parser = Parser(
-        prog="videoatlas demo",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("demo", __doc__, EXAMPLE)
     parser.add_argument("--out", default="runs/demo", help="folder of film, records and table")
     parser.add_argument("--write", metavar="FILE", help="only draw the film, into this file")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the film (10)")
     parser.add_argument("--episodes", type=int, default=20, help="tasks per policy and depth (20)")
     options = parser.parse_args(argv)
     if options.minutes <= 0:
-        parser.error(f"--minutes must be positive, got {options.minutes:g}.")
+        parser.error(f"--minutes must be positive, got {options.minutes:g}")
     if options.write:
         print(f"wrote {write_film(options.write, options.minutes)}")
         return 0
