@@ -7,14 +7,13 @@ what they get to see.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
 
-from policies.base import HIDDEN_INFO, Decision, Info, Policy, World
+from policies.base import HIDDEN_INFO, Decision, Info, Observation, Policy, World
 from videoatlas_gym.actions import Action, decode
 from videoatlas_gym.memory import DeadZones
 from videoatlas_gym.state import AtlasState
@@ -89,30 +88,33 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
     )
     try:
         policy.reset(observation, info)
-    except (BudgetExceeded, VideoError) as error:
+        info = _play(episode, env, policy, observation, info)
+    except (BudgetExceeded, VideoError) as error:  # met while the policy looked ahead
         *_, episode.truncated, info = base.stop(error)
-    counts: Counter[str] = Counter()
-    while not (episode.terminated or episode.truncated):
-        try:
-            decision = policy.act(observation, _visible(info))
-        except (BudgetExceeded, VideoError) as error:
-            *_, episode.truncated, info = base.stop(error)
-            break
-        base.ledger.record(decision.usage)
-        named = _named(decision, base.num_cells)
-        observation, reward, episode.terminated, episode.truncated, info = env.step(decision.action)
-        was_taken = "infra_error" not in info and "budget_exceeded" not in info
-        if was_taken:
-            trajectory.add_action(named, is_legal=info["is_legal"], text=decision.text)
-            counts[named.verb] += 1
-            episode.num_illegal += not info["is_legal"]
-        episode.total_reward += reward
-    _conclude(episode, env, info, counts)
+    _conclude(episode, env, info)
     telemetry = base.telemetry
     episode.frames_decoded = telemetry["frames_decoded"]
     episode.peak_memory_bytes = telemetry["peak_memory_bytes"]
     episode.seconds = time.perf_counter() - started
     return episode
+
+
+def _play(
+    episode: Episode, env: gym.Env, policy: Policy, observation: Observation, info: Info
+) -> Info:
+    """Let the policy act until the episode ends; return the last info."""
+    base = env.unwrapped
+    while not (episode.terminated or episode.truncated):
+        decision = policy.act(observation, _visible(info))
+        base.ledger.record(decision.usage)
+        named = _named(decision, base.num_cells)
+        observation, reward, episode.terminated, episode.truncated, info = env.step(decision.action)
+        if "infra_error" not in info and "budget_exceeded" not in info:
+            episode.trajectory.add_action(named, is_legal=info["is_legal"], text=decision.text)
+            episode.actions[named.verb] = episode.actions.get(named.verb, 0) + 1
+            episode.num_illegal += not info["is_legal"]
+        episode.total_reward += reward
+    return info
 
 
 def _visible(info: Info) -> Info:
@@ -136,7 +138,7 @@ def _conclude_unbegun(episode: Episode, tasks: TaskSet, error: BudgetExceeded | 
         episode.task_id, episode.kind, episode.group = task.task_id, task.kind, task.group
 
 
-def _conclude(episode: Episode, env: gym.Env, info: Info, counts: Counter[str]) -> None:
+def _conclude(episode: Episode, env: gym.Env, info: Info) -> None:
     base, state = env.unwrapped, env.unwrapped.state
     episode.task_id, episode.kind = base.task.task_id, base.task.kind
     episode.group = base.task.group
@@ -148,7 +150,6 @@ def _conclude(episode: Episode, env: gym.Env, info: Info, counts: Counter[str]) 
     if not episode.infra_error:
         episode.score = info["score"]
         episode.answer, episode.evidence = info["answer"], info["evidence"]
-    episode.actions = dict(counts)
     _measure(episode, state)
 
 
