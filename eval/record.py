@@ -6,46 +6,60 @@ Flat JSON under a schema version. A record that exists is valid: making one chec
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, get_type_hints
 
 import numpy as np
 
+from policies.base import Policy
 from policies.rollout import Episode
 from videoatlas_gym.tasks import Task
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-Key = tuple[str, int | str, int]
-"""(policy, depth, task index): what an episode is, within one configuration."""
+Key = tuple[str, str, int | str, str, int]
+"""(task set, policy, depth, budget, task index): what an episode is, within one configuration."""
+
+VOLATILE = ("timing", "cache")
+"""Fields that differ between equal runs: how long it took, and what caches happened to hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One episode: what was played, what came out, and what it cost.
 
-    What is not described here is so in `policies.rollout.Episode`.
+    What is not described here is so in `policies.rollout.Episode`. All but the fields named in
+    `VOLATILE` is the same in every run of a configuration, whatever executes it.
     """
 
     schema_version: int = SCHEMA_VERSION
     config_hash: str
     """Hash of the configuration that it was played under."""
+    task_set: str
     policy: str
     depth: int | str
     """The depth budget, or "auto"."""
+    budget: str
+    """Name of the budget, such as "frames=256", or "none"."""
     task_index: int
     seed: int
     """The seed of the rollout."""
     task_id: str
     kind: str
+    family: str
+    """Type of question within the set, or ""."""
     group: str
     """Name of the footage: episodes of one group are dependent."""
+    duration_seconds: float
+    truth: list
+    needs: list
     chance: float | None = None
     """Expected score of a guess drawn at random, in [0, 1]; None where it is not defined."""
     score: float | None = None
     """In [0, 1]; None where the episode does not count: `infra_error` or `error` says why."""
     answer: int | str | None = None
     evidence: list
+    """Items kept: span, seconds, confidence and more, as the environment gives them at the end."""
     usage: dict
     actions: dict
     num_illegal: int = 0
@@ -53,6 +67,7 @@ class Record:
     resolution_seconds: float = 0.0
     coverage_explored: float = 0.0
     coverage_dead: float = 0.0
+    looked: list
     terminated: bool = False
     truncated: bool = False
     budget_exceeded: str = ""
@@ -62,11 +77,16 @@ class Record:
     """Type and text of what the policy raised, or ""."""
     is_privileged: bool = False
     """Whether the policy was shown the truth."""
-    frames_decoded: int = 0
-    peak_memory_bytes: int = 0
-    seconds: float = 0.0
+    reads_truth: bool = False
+    """Whether what it saw was read for it by the truth, while it found its way without."""
     trajectory: str = ""
     """File below the directory, or "" where the policy raised."""
+    sheet: str = ""
+    """Picture of the episode below the directory, or "" where none was drawn."""
+    timing: dict
+    """`seconds` of wall-clock time."""
+    cache: dict
+    """`frames_decoded` by the decoder, and `peak_memory_bytes` of the process so far."""
 
     def __post_init__(self) -> None:
         for name, allowed in _TYPES.items():
@@ -90,21 +110,28 @@ class Record:
         config_hash: str,
         seed: int,
         task: Task,
-        is_privileged: bool,
-        error: str,
-        trajectory: str,
+        policy: Policy,
+        error: str = "",
+        trajectory: str = "",
+        sheet: str = "",
     ) -> Record:
         """Return the record of an episode of a task; a video that failed leaves much empty."""
-        policy, depth, task_index = key
+        task_set, policy_name, depth, budget, task_index = key
         return cls(
             config_hash=config_hash,
-            policy=policy,
+            task_set=task_set,
+            policy=policy_name,
             depth=depth,
+            budget=budget,
             task_index=task_index,
             seed=seed,
             task_id=task.task_id,
             kind=task.kind,
+            family=task.family,
             group=task.group,
+            duration_seconds=float(episode.duration_seconds),
+            truth=[list(astuple(span)) for span in task.truth],
+            needs=[list(astuple(span)) for span in task.needs],
             chance=None if task.chance is None else float(task.chance),
             score=None if episode.score is None else float(episode.score),
             answer=episode.answer,
@@ -116,26 +143,35 @@ class Record:
             resolution_seconds=float(episode.resolution_seconds),
             coverage_explored=float(episode.coverage_explored),
             coverage_dead=float(episode.coverage_dead),
+            looked=episode.looked,
             terminated=episode.terminated,
             truncated=episode.truncated,
             budget_exceeded=episode.budget_exceeded,
             infra_error=episode.infra_error,
             error=error,
-            is_privileged=is_privileged,
-            frames_decoded=episode.frames_decoded,
-            peak_memory_bytes=episode.peak_memory_bytes,
-            seconds=float(episode.seconds),
+            is_privileged=policy.is_privileged,
+            reads_truth=policy.reads_truth,
             trajectory=trajectory,
+            sheet=sheet,
+            timing={"seconds": float(episode.seconds)},
+            cache={
+                "frames_decoded": episode.frames_decoded,
+                "peak_memory_bytes": episode.peak_memory_bytes,
+            },
         )
 
     @property
     def key(self) -> Key:
         """Which episode it is."""
-        return self.policy, self.depth, self.task_index
+        return self.task_set, self.policy, self.depth, self.budget, self.task_index
 
     def to_line(self) -> str:
         """Return it as one line of JSON."""
         return json.dumps(asdict(self), allow_nan=False, default=_plain) + "\n"
+
+    def lasting(self) -> dict[str, Any]:
+        """Return the fields that every run of the configuration gives alike (not `VOLATILE`)."""
+        return {name: value for name, value in vars(self).items() if name not in VOLATILE}
 
     @classmethod
     def from_line(cls, line: str | bytes) -> Record:

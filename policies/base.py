@@ -7,7 +7,7 @@ the task as well and are marked in every table.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -113,12 +113,17 @@ class Policy:
     name: ClassVar[str] = "policy"
     is_privileged: ClassVar[bool] = False
     """Whether it is shown the task with its truth."""
+    reads_truth: bool = False
+    """Whether what it sees is read for it by the truth, while it finds its way without."""
     env_options: ClassVar[dict[str, Any]] = {}
     """Environment arguments that the policy needs, such as its traversal."""
 
     world: World
     task: Task | None
     seed: int
+
+    def prepare(self, query: str, options: Sequence[str]) -> None:
+        """Hear the question of the next episode before any frame of its video is decoded."""
 
     def bind(self, world: World, *, seed: int = 0, task: Task | None = None) -> None:
         """Give the policy its world for one episode, before `reset`."""

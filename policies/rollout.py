@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from policies.base import HIDDEN_INFO, Decision, Info, Observation, Policy, World
 from videoatlas_gym.actions import Action, decode
+from videoatlas_gym.env import VideoAtlasEnv
 from videoatlas_gym.memory import DeadZones
 from videoatlas_gym.state import AtlasState
-from videoatlas_gym.tasks import TaskSet
+from videoatlas_gym.tasks import Task
 from videoatlas_gym.trajectory import Trajectory
 from videoatlas_gym.usage import BudgetExceeded, Usage
 from videoatlas_gym.video import VideoError
+
+
+LOOKED_BINS = 100
 
 
 @dataclass
@@ -30,6 +35,8 @@ class Episode:
     task_id: str = ""
     kind: str = ""
     group: str = ""
+    duration_seconds: float = 0.0
+    """Length of the video."""
     score: float | None = None
     answer: int | str | None = None
     evidence: list[dict[str, Any]] = field(default_factory=list)
@@ -51,6 +58,9 @@ class Episode:
     coverage_explored: float = 0.0
     """Share of the video inside opened cells below the root."""
     coverage_dead: float = 0.0
+    looked: list[int] = field(default_factory=list)
+    """How many cells of the opened grids show a moment of each of `LOOKED_BINS` equal parts of the
+    video; [] where nothing was opened."""
     frames_decoded: int = 0
     """Decoder work during the episode: telemetry, depends on what caches held."""
     peak_memory_bytes: int = 0
@@ -76,15 +86,17 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
     trajectory = Trajectory(task, seed)
     episode = Episode(trajectory=trajectory)
     try:
+        asked = base.task_at(task)
+        policy.prepare(asked.query, asked.options)  # before any frame is decoded
         observation, info = env.reset(seed=seed, options={"task": task})
     except (BudgetExceeded, VideoError) as error:
-        _conclude_unbegun(episode, base.tasks, error)
+        _conclude_unbegun(episode, base, error)
         episode.seconds = time.perf_counter() - started
         return episode
     policy.bind(
         World(env, trajectory),
         seed=0 if seed is None else seed,
-        task=base.task if policy.is_privileged else None,
+        task=base.task if policy.is_privileged or policy.reads_truth else None,
     )
     try:
         policy.reset(observation, info)
@@ -126,7 +138,9 @@ def _named(decision: Decision, num_cells: int) -> Action:
     return action if isinstance(action, Action) else decode(action, num_cells)
 
 
-def _conclude_unbegun(episode: Episode, tasks: TaskSet, error: BudgetExceeded | VideoError) -> None:
+def _conclude_unbegun(
+    episode: Episode, base: VideoAtlasEnv, error: BudgetExceeded | VideoError
+) -> None:
     """Conclude an episode whose first view could not be shown."""
     episode.truncated = True
     if isinstance(error, VideoError):
@@ -134,14 +148,12 @@ def _conclude_unbegun(episode: Episode, tasks: TaskSet, error: BudgetExceeded | 
     else:
         episode.score, episode.budget_exceeded = 0.0, error.name
     with suppress(VideoError):  # of some sets a task needs the video itself
-        task = tasks[episode.trajectory.task_index]
-        episode.task_id, episode.kind, episode.group = task.task_id, task.kind, task.group
+        _name_task(episode, base.task_at(episode.trajectory.task_index))
 
 
 def _conclude(episode: Episode, env: gym.Env, info: Info) -> None:
     base, state = env.unwrapped, env.unwrapped.state
-    episode.task_id, episode.kind = base.task.task_id, base.task.kind
-    episode.group = base.task.group
+    _name_task(episode, base.task)
     episode.usage = base.ledger.usage
     episode.infra_error = info.get("infra_error", "")
     episode.budget_exceeded = info.get("budget_exceeded", "")
@@ -153,6 +165,10 @@ def _conclude(episode: Episode, env: gym.Env, info: Info) -> None:
     _measure(episode, state)
 
 
+def _name_task(episode: Episode, task: Task) -> None:
+    episode.task_id, episode.kind, episode.group = task.task_id, task.kind, task.group
+
+
 def _measure(episode: Episode, state: AtlasState) -> None:
     geometry = state.geometry
     opened = [geometry.span(cell) for cell in state.visited if cell.depth > 0]
@@ -160,4 +176,8 @@ def _measure(episode: Episode, state: AtlasState) -> None:
     episode.deepest = max(cell.depth for cell in state.visited)
     episode.resolution_seconds = geometry.resolution_seconds(episode.deepest)
     episode.coverage_explored = DeadZones().add(*opened).duration_seconds / duration
+    episode.duration_seconds = duration
+    moments = [geometry.midpoints(cell) for cell in state.visited]
+    counts, _ = np.histogram(np.concatenate(moments), LOOKED_BINS, (0.0, duration))
+    episode.looked = counts.tolist()
     episode.coverage_dead = state.dead_zones.duration_seconds / duration

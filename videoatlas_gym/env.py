@@ -236,6 +236,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self.action_space = spaces.Discrete(num_actions(grid_size**2))
         self.lens: Callable[[VideoSource, Subtitles], tuple[VideoSource, Subtitles]] | None = None
         self._task: Task | None = None
+        self._made: tuple[int, Task] | None = None
         self._viewer: Viewer | None = None
         self._start: AtlasState | None = None
         self._state: AtlasState | None = None
@@ -274,7 +275,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         return observation, info
 
     def _begin(self, options: dict[str, Any]) -> None:
-        self._task = task = self._tasks[self._chosen_index(options)]
+        self._task = task = self.task_at(self._chosen_index(options))
         self._ledger, self._frames_paid = Ledger(self._budget), 0
         source, subtitles = task.source, task.subtitles
         if self.lens is not None:
@@ -306,16 +307,27 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         if self._viewer is not None and self._viewer.source.source is not ahead.source:
             self._viewer.source.close()
 
+    def task_at(self, index: int) -> Task:
+        """Return a task of the set, the last one asked for without making it again.
+
+        Raises:
+            ValueError: If the index is not in the set.
+        """
+        count = len(self._tasks)
+        if isinstance(index, bool) or int(index) != index or not 0 <= index < count:
+            raise ValueError(f"task {index!r} is not in the set; indices go from 0 to {count - 1}.")
+        if self._made is None or self._made[0] != index:
+            self._made = int(index), self._tasks[int(index)]
+        return self._made[1]
+
     def _chosen_index(self, options: dict[str, Any]) -> int:
         if unknown := set(options) - {"task"}:
             raise ValueError(f"unknown reset option {sorted(unknown)}; known: 'task' (an index).")
-        count = len(self._tasks)
         index = options.get("task")
         if index is None:
+            count = len(self._tasks)
             return int(self.np_random.integers(count)) if count > 1 else 0
-        if isinstance(index, bool) or int(index) != index or not 0 <= index < count:
-            raise ValueError(f"task {index!r} is not in the set; indices go from 0 to {count - 1}.")
-        return int(index)
+        return index
 
     def _draw_hidden(self) -> NDArray[np.bool_] | None:
         if self._first_view_cells is None:

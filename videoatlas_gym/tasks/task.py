@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -43,6 +43,11 @@ class Task:
     """The picture that is looked for, for picture tasks."""
     group: str = ""
     """Name of the footage: statistics treat tasks of one group as dependent."""
+    family: str = ""
+    """Type of question within its set, for tables; "" where there is one type only."""
+    needs: tuple[Span, ...] = ()
+    """Spans of each of which a moment must be seen to know the answer, in order of time; empty
+    where any moment of the truth will do."""
 
     def __post_init__(self) -> None:
         if not self.query.strip():
@@ -58,6 +63,22 @@ class Task:
                     f"video [0, {self.source.duration_seconds}) and not be empty."
                 )
         object.__setattr__(self, "truth", DeadZones().add(*self.truth).spans)
+        truth = self.truth
+        if not all(any(whole.covers(span) for whole in truth) for span in self.needs):
+            raise ValueError(
+                f"each span that must be seen lies in the truth {truth}, got {self.needs}."
+            )
+
+    def unseen(self, moments: Sequence[float]) -> tuple[Span, ...]:
+        """Return the spans of which none of the moments (in seconds) shows anything yet.
+
+        Empty where the moments settle the answer; `needs` and `truth` say what it takes. Without
+        a truth nothing is ever missing.
+        """
+        if self.needs:
+            return tuple(span for span in self.needs if not any(m in span for m in moments))
+        found = any(moment in span for span in self.truth for moment in moments)
+        return () if found else self.truth
 
     @property
     def chance(self) -> float | None:
