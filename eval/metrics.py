@@ -1,34 +1,115 @@
-"""From records to numbers: means with honest intervals, and the table of a comparison.
+"""From records to numbers: what an episode achieved, and the means over the episodes of a cell.
 
-Pure: knows neither files nor videos. Episodes in which infrastructure failed or the policy raised
-have no score; they are counted apart and never averaged in. Time and decoder work are left out of
-the table, so that it is the same bytes wherever and however often it is made.
+Pure: knows neither files nor videos. A cell of a comparison is one policy on one task set at one
+depth under one budget. Episodes in which infrastructure failed or the policy raised have no score;
+they are counted apart and never averaged in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eval.record import Record
-
-RESAMPLES = 2000
-MIN_CLUSTERS = 10
-"""Below this many clusters a bootstrap interval is not worth its brackets; none is given."""
+from eval.statistics import Difference, Interval, mean_interval, paired_difference
+from videoatlas_gym.memory import DeadZones
+from videoatlas_gym.span import Span
+from videoatlas_gym.tasks import temporal_iou
 
 Depth = int | str
+Cell = tuple[str, str, Depth, str]
+"""(task set, policy, depth, budget)"""
+
+QUESTIONS = ("multiple_choice", "open_question")
+"""Kinds of tasks that are answered; in all others the evidence is the answer."""
+GROUNDING = "temporal_grounding"
+RECALL_IOUS = (0.3, 0.5, 0.7)
+SUCCESS_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a scored episode achieved. None where the question makes no sense for it."""
+
+    accuracy: float | None
+    """The score, of questions that are answered."""
+    success: float
+    """1 for a score of 1; in grounding, for one of at least `SUCCESS_IOU`."""
+    tiou: float | None
+    """Grounding: intersection over union of all evidence spans with the truth."""
+    recall_at: tuple[float, ...] | None
+    """Tasks that are answered by evidence: for each of `RECALL_IOUS`, whether the span of the most
+    confident item (the newest of equals) has that intersection over union with a truth span. In a
+    frame search it tells how tightly the span fits; whether the moment is right is the score."""
+    evidence_recall: float | None
+    """Share of the spans that are needed of which a kept moment shows something. Where any moment
+    of the truth will do, 1 or 0; None without a truth."""
+    evidence_precision: float | None
+    """Share of the kept items whose moment lies in the truth; None where nothing was kept."""
+    first_step: float | None
+    """Earliest step at which a moment of the truth was kept (finds that were merged to an item
+    carry the step of the most confident one); None where none was."""
+
+
+def measure(record: Record) -> Measures:
+    """Return what an episode achieved, from its record alone."""
+    items, truth = record.evidence, [tuple(span) for span in record.truth]
+    right = [item for item in items if _holds(truth, item["seconds"])]
+    is_grounding = record.kind == GROUNDING
+    spans = DeadZones().add(*(Span(*item["span"]) for item in items)).spans if is_grounding else ()
+    return Measures(
+        accuracy=record.score if record.kind in QUESTIONS else None,
+        success=float(record.score >= (SUCCESS_IOU if is_grounding else 1)),
+        tiou=temporal_iou(spans, tuple(Span(*s) for s in truth)) if is_grounding else None,
+        recall_at=None if record.kind in QUESTIONS or not truth else _recall_at(items, truth),
+        evidence_recall=_evidence_recall(record, bool(right)) if truth else None,
+        evidence_precision=len(right) / len(items) if items and truth else None,
+        first_step=min((item["step"] for item in right), default=None),
+    )
+
+
+def _holds(spans: Iterable[Sequence[float]], seconds: float) -> bool:
+    return any(start <= seconds < end for start, end in spans)
+
+
+def _evidence_recall(record: Record, is_any_right: bool) -> float:
+    if not record.needs:
+        return float(is_any_right)
+    moments = [item["seconds"] for item in record.evidence]
+    return float(np.mean([any(a <= m < b for m in moments) for a, b in record.needs]))
+
+
+def _recall_at(items: list[dict], truth: list[tuple[float, ...]]) -> tuple[float, ...]:
+    if not items:
+        return (0.0,) * len(RECALL_IOUS)
+    best = min(items, key=lambda i: (-i["confidence"], -i["step"], i["seconds"]))
+    overlap = max(_iou(best["span"], span) for span in truth)
+    return tuple(float(overlap >= threshold) for threshold in RECALL_IOUS)
+
+
+def _iou(one: Sequence[float], other: Sequence[float]) -> float:
+    shared = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+    union = one[1] - one[0] + other[1] - other[0] - shared
+    return shared / union if union > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One entry of the table: a policy at a depth. Means are over scored episodes."""
+    """One entry of a table: a cell, or one family of questions in it.
 
+    Means are over scored episodes, and over those of them for which the measure is defined; None
+    where there are none.
+    """
+
+    task_set: str
     policy: str
     depth: Depth
+    budget: str
     is_privileged: bool
+    reads_truth: bool
     n_total: int
     """Episodes on record."""
     n_scored: int
@@ -39,240 +120,140 @@ class Summary:
     """Episodes in which the policy raised."""
     n_clusters: int
     """Groups of footage among the scored episodes."""
+    n_chance: int
+    """Scored episodes of tasks for which chance is defined."""
     mean_chance: float | None
-    """Expected score of random guesses at the scored tasks."""
+    """Expected score of random guesses at them."""
     mean_score: float | None
-    interval: tuple[float, float] | None
-    """95 % bootstrap interval of the mean, clustered by group; None for too few clusters."""
-    mean_frames: float | None
-    """Distinct frames shown per episode."""
-    mean_steps: float | None
-    mean_views: float | None
-    mean_seconds: float | None
-    """Wall-clock time per episode: telemetry, not in the table."""
+    interval: Interval | None
+    """Of the mean score; see `eval.statistics.mean_interval`."""
+    accuracy: float | None
+    success: float | None
+    tiou: float | None
+    recall_at: tuple[float, ...] | None
+    """For each of `RECALL_IOUS`."""
+    evidence_recall: float | None
+    evidence_precision: float | None
+    first_step: float | None
+    coverage_explored: float | None
+    coverage_dead: float | None
+    usage: dict[str, float]
+    """Mean amounts by name: those of `Usage`, and "tokens" for input and output together."""
+    frames_decoded: float | None
+    """Telemetry: depends on what caches held."""
+    seconds: float | None
+    """Telemetry: wall-clock time per episode."""
 
-
-def resampled_means(
-    scores: NDArray[np.float64], groups: Sequence[str], *, resamples: int, seed: int
-) -> NDArray[np.float64]:
-    """Draw as many groups as there are, with replacement, and average all their scores; repeat.
-
-    Returns:
-        The mean of every resample, shape ``(resamples,)``.
-    """
-    _, membership = np.unique(np.asarray(groups, str), return_inverse=True)
-    totals, counts = np.bincount(membership, scores), np.bincount(membership)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(resamples, len(counts)))
-    return totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-
-
-def bootstrap_interval(
-    scores: Sequence[float],
-    groups: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[float, float] | None:
-    """Return the percentile bootstrap interval of the mean, clustered by group.
-
-    Args:
-        scores: One per episode.
-        groups: The footage of each episode; episodes of one group are dependent.
-        resamples: How often to draw.
-        seed: Same seed, same interval.
-        level: Share of the resampled means inside the interval.
-
-    Returns:
-        Its ends, or None for fewer than `MIN_CLUSTERS` groups.
-    """
-    if len(scores) != len(groups):
-        raise ValueError(f"give a group per score, got {len(groups)} for {len(scores)} scores.")
-    if len(set(groups)) < MIN_CLUSTERS:
-        return None
-    means = resampled_means(np.asarray(scores, float), groups, resamples=resamples, seed=seed)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    @property
+    def mean_frames(self) -> float | None:
+        """Distinct frames shown per episode."""
+        return self.usage.get("frames")
 
 
 def summarise(records: Iterable[Record]) -> Summary:
-    """Return the summary of the records of one policy at one depth, in any order.
+    """Return the summary of the records of one cell, in any order.
 
     Raises:
-        ValueError: If there are none, or they are of several policies or depths.
+        ValueError: If there are none, or they are of several cells.
     """
     records = sorted(records, key=lambda record: record.task_index)
-    if len({(record.policy, record.depth) for record in records}) != 1:
-        raise ValueError("a summary is of the records of one policy at one depth, at least one.")
+    if len({record.key[:4] for record in records}) != 1:
+        raise ValueError(
+            "a summary is of the records of one policy on one task set at one depth under one "
+            "budget, at least one."
+        )
+    task_set, policy, depth, budget, _ = records[0].key
     scored = [record for record in records if record.score is not None]
     scores, groups = [r.score for r in scored], [r.group for r in scored]
+    measures = [measure(record) for record in scored]
+
+    def mean_of(name: str) -> Any:
+        return _mean(vars(m)[name] for m in measures)
+
     return Summary(
-        policy=records[0].policy,
-        depth=records[0].depth,
+        task_set=task_set,
+        policy=policy,
+        depth=depth,
+        budget=budget,
         is_privileged=any(record.is_privileged for record in records),
+        reads_truth=any(record.reads_truth for record in records),
         n_total=len(records),
         n_scored=len(scored),
         n_answered=sum(r.answer is not None or bool(r.evidence) for r in scored),
         n_infra_error=sum(bool(r.infra_error) for r in records),
         n_error=sum(bool(r.error) for r in records),
         n_clusters=len(set(groups)),
-        mean_chance=_mean([r.chance for r in scored if r.chance is not None]),
+        n_chance=sum(r.chance is not None for r in scored),
+        mean_chance=_mean(r.chance for r in scored),
         mean_score=_mean(scores),
-        interval=bootstrap_interval(scores, groups),
-        mean_frames=_mean([r.usage["frames"] for r in scored]),
-        mean_steps=_mean([r.usage["steps"] for r in scored]),
-        mean_views=_mean([r.usage["views"] for r in scored]),
-        mean_seconds=_mean([r.seconds for r in scored]),
+        interval=mean_interval(scores, groups),
+        accuracy=mean_of("accuracy"),
+        success=mean_of("success"),
+        tiou=mean_of("tiou"),
+        recall_at=_mean_rows(m.recall_at for m in measures),
+        evidence_recall=mean_of("evidence_recall"),
+        evidence_precision=mean_of("evidence_precision"),
+        first_step=mean_of("first_step"),
+        coverage_explored=_mean(r.coverage_explored for r in scored),
+        coverage_dead=_mean(r.coverage_dead for r in scored),
+        usage=_mean_usage(scored),
+        frames_decoded=_mean(r.cache["frames_decoded"] for r in scored),
+        seconds=_mean(r.timing["seconds"] for r in scored),
     )
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
-def summaries(
-    records: Iterable[Record], *, policies: Sequence[str], depths: Sequence[Depth]
-) -> dict[tuple[str, Depth], Summary]:
-    """Return the summary of each policy at each depth that has records, in the order asked."""
-    cells: dict[tuple[str, Depth], list[Record]] = {}
+def _mean_rows(rows: Iterable[tuple[float, ...] | None]) -> tuple[float, ...] | None:
+    known = [row for row in rows if row is not None]
+    return tuple(np.mean(known, axis=0).tolist()) if known else None
+
+
+def _mean_usage(scored: Sequence[Record]) -> dict[str, float]:
+    if not scored:
+        return {}
+    names = list(scored[0].usage)
+    means = np.mean([[record.usage[name] for name in names] for record in scored], axis=0)
+    usage = dict(zip(names, means.tolist(), strict=True))
+    return usage | {"tokens": usage["input_tokens"] + usage["output_tokens"]}
+
+
+def cells_of(records: Iterable[Record]) -> dict[Cell, list[Record]]:
+    """Return the records of each cell, by cell, in the order in which cells first appear."""
+    return _grouped(records, lambda record: record.key[:4])
+
+
+def by_family(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return records by the family of their question, families in alphabetical order."""
+    return dict(sorted(_grouped(records, lambda record: record.family).items()))
+
+
+def _grouped(records: Iterable[Record], key_of: Callable[[Record], Any]) -> dict[Any, list[Record]]:
+    groups: dict[Any, list[Record]] = {}
     for record in records:
-        cells.setdefault((record.policy, record.depth), []).append(record)
-    asked = [(policy, depth) for policy in policies for depth in depths]
-    return {key: summarise(cells[key]) for key in asked if key in cells}
+        groups.setdefault(key_of(record), []).append(record)
+    return groups
 
 
-def table(
-    records: Iterable[Record],
-    *,
-    policies: Sequence[str],
-    depths: Sequence[Depth],
-    episodes: int,
-    title: str,
-) -> str:
-    """Return the comparison as Markdown: scores, what to know about them, counts and costs.
+def summaries(records: Iterable[Record]) -> dict[Cell, Summary]:
+    """Return the summary of each cell that has records."""
+    return {cell: summarise(found) for cell, found in cells_of(records).items()}
 
-    Args:
-        records: Records of one run, in any order.
-        policies: The rows, in this order.
-        depths: The columns, in this order.
-        episodes: How many episodes each entry was to have; fewer are called incomplete.
-        title: What was compared, one line.
+
+def difference(ours: Iterable[Record], reference: Iterable[Record]) -> Difference | None:
+    """Return how much better one cell scores than another of the same task set, task by task.
+
+    Returns:
+        None where no task has a score in both.
     """
-    cells = summaries(records, policies=policies, depths=depths)
-    blocks = [
-        f"# {title}",
-        _scores(cells, policies, depths),
-        *_remarks(cells, len(policies) * len(depths) * episodes, episodes),
-        _counts(cells),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-Cells = dict[tuple[str, Depth], Summary]
-
-
-def _scores(cells: Cells, policies: Sequence[str], depths: Sequence[Depth]) -> str:
-    privileged = {policy for (policy, _), cell in cells.items() if cell.is_privileged}
-    rows = [
-        [policy + r" \*" * (policy in privileged)]
-        + [_entry(cells.get((policy, d))) for d in depths]
-        for policy in policies
-    ]
-    return _grid(["policy", *(f"depth {depth}" for depth in depths)], rows)
-
-
-def _entry(cell: Summary | None) -> str:
-    if cell is None or cell.mean_score is None:
-        return "-"
-    interval = " [{:.2f}, {:.2f}]".format(*cell.interval) if cell.interval else ""
-    return f"{cell.mean_score:.2f}{interval}, {cell.mean_frames:.1f} frames"
-
-
-def _counts(cells: Cells) -> str:
-    head = "policy,depth,n_total,n_scored,n_answered,n_infra_error,n_error,n_clusters"
-    rows = [
-        [str(getattr(cell, name)) for name in head.split(",")]
-        + [_cost(cell.mean_frames), _cost(cell.mean_steps), _cost(cell.mean_views)]
-        for cell in cells.values()
-    ]
-    return _grid([*head.split(","), "frames", "steps", "views"], rows)
-
-
-def _cost(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _remarks(cells: Cells, num_asked: int, episodes: int) -> list[str]:
-    """What a reader must know before comparing two entries, one paragraph each."""
-    remarks = []
-    done = sum(cell.n_total for cell in cells.values())
-    if done < num_asked:
-        remarks.append(
-            f"**Incomplete: {done} of {num_asked} episodes.** Entries rest on those on record."
-        )
-    scored, clusters = _range(c.n_scored for c in cells.values()), _clusters(cells)
-    remarks.append(
-        f"Mean score in [0, 1], then mean distinct frames shown per episode. "
-        f"n = {scored} scored of {episodes} episodes per entry, in {clusters} of footage. "
-        f"{_about_intervals(cells)}".rstrip()
+    reference = [record for record in reference if record.score is not None]
+    return paired_difference(
+        _scores(ours), _scores(reference), {r.task_index: r.group for r in reference}
     )
-    if any(chances := [c.mean_chance for c in cells.values() if c.mean_chance is not None]):
-        remarks.append(f"Chance (a guess drawn at random): {_chance(chances)}.")
-    failed = [sum(getattr(c, n) for c in cells.values()) for n in ("n_infra_error", "n_error")]
-    if any(failed):
-        remarks.append(
-            f"Not averaged in: {failed[0]} episodes in which infrastructure failed and {failed[1]} "
-            "in which the policy raised; entries that lost episodes rest on fewer tasks."
-        )
-    if any(cell.is_privileged for cell in cells.values()):
-        remarks.append(r"\* Shown the truth (privileged): an upper bound, not a competitor.")
-    return remarks + _about_budgets(cells)
 
 
-def _chance(chances: Sequence[float]) -> str:
-    return _range(float(f"{chance:.2g}") for chance in chances)
-
-
-def _clusters(cells: Cells) -> str:
-    numbers = _range(cell.n_clusters for cell in cells.values())
-    return f"{numbers} cluster{'' if numbers == '1' else 's'}"
-
-
-def _about_intervals(cells: Cells) -> str:
-    intervals = [cell.interval for cell in cells.values()]
-    remarks = []
-    if any(intervals):
-        remarks.append(f"Brackets: 95 % bootstrap interval over clusters, {RESAMPLES} resamples.")
-    if any(interval and interval[0] == interval[1] for interval in intervals):
-        remarks.append("One of no width means that all scores were equal, not that it is certain.")
-    if not all(intervals):
-        remarks.append(f"No interval is given for fewer than {MIN_CLUSTERS} clusters.")
-    return " ".join(remarks)
-
-
-def _about_budgets(cells: Cells) -> list[str]:
-    """Say where policies of one column spent different amounts."""
-    differences = []
-    for depth in dict.fromkeys(depth for _, depth in cells):
-        column = [c for (_, d), c in cells.items() if d == depth and c.mean_frames is not None]
-        frames = _range(round(c.mean_frames, 1) for c in column)
-        steps = _range(round(c.mean_steps, 1) for c in column)
-        if " to " in frames + steps:
-            differences.append(f"depth {depth}: {frames} frames, {steps} steps")
-    if not differences:
-        return []
-    return [
-        f"Budgets differ between policies ({'; '.join(differences)}): scores of a column are not "
-        "at equal cost. Equal limits are set with --frames and --max-steps."
-    ]
-
-
-def _range(numbers: Iterable[float]) -> str:
-    numbers = list(numbers) or [0]
-    low, high = min(numbers), max(numbers)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+def _scores(records: Iterable[Record]) -> Mapping[int, float]:
+    return {record.task_index: record.score for record in records if record.score is not None}

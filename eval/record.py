@@ -94,6 +94,8 @@ class Record:
             is_wrong_bool = isinstance(value, bool) and allowed is not bool
             if is_wrong_bool or not isinstance(value, allowed):
                 raise ValueError(f"{name} must be {_name(allowed)}, got {value!r}")
+        for name, entries in _ENTRIES.items():
+            _check_entries(name, getattr(self, name), entries)
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(f"schema_version must be {SCHEMA_VERSION}, got {self.schema_version}")
         if (self.score is None) != bool(self.infra_error or self.error):
@@ -192,6 +194,22 @@ class Record:
 _TYPES: dict[str, Any] = {
     field.name: get_type_hints(Record)[field.name] for field in fields(Record)
 }
+
+
+_ENTRIES: dict[str, dict[str, Any]] = {
+    "timing": {"seconds": float},
+    "cache": {"frames_decoded": int, "peak_memory_bytes": int},
+}
+"""What the nested fields hold, and nothing else."""
+
+
+def _check_entries(field: str, found: dict, allowed: dict[str, Any]) -> None:
+    if found.keys() != allowed.keys():
+        raise ValueError(f"{field} must hold {', '.join(allowed)}, got {', '.join(found) or '-'}")
+    for name, kind in allowed.items():
+        value = found[name]
+        if isinstance(value, bool) or not isinstance(value, kind) or not value >= 0:
+            raise ValueError(f"{field} {name} must be a {_name(kind)} from 0, got {value!r}")
 
 
 def _name(allowed: Any) -> str:

@@ -3,10 +3,14 @@
 Knows how to keep results safe, not how to get them. Nothing in a directory is ever overwritten or
 deleted, the torn last line of a killed writer excepted; what a reader gets has been validated.
 
-    DIR/config.json      arguments, versions, and their hash
-    DIR/records.jsonl    one `Record` per line, in the order in which episodes ended
-    DIR/trajectories/    one file per episode, written before its record
-    DIR/table.md         the table, once all episodes are there
+    DIR/config.json             arguments, versions, and their hash
+    DIR/records.jsonl           one `Record` per line, in the order of the comparison
+    DIR/records-2-of-4.jsonl    those of a shard; readers take all such files
+    DIR/trajectories/           one file per episode, written before its record
+    DIR/sheets/                 pictures of some episodes, written before their records
+    DIR/report.md, DIR/report/  what `eval.report` makes of the above
+
+Several shards may write at the same time, on several machines that share the directory.
 """
 
 from __future__ import annotations
@@ -26,10 +30,15 @@ import numpy as np
 import PIL
 
 import videoatlas_gym
+from eval.files import write_atomically, write_beside
 from eval.record import SCHEMA_VERSION, Key, Record
 from videoatlas_gym.trajectory import Trajectory
 
-CONFIG, RECORDS, TRAJECTORIES, TABLE = "config.json", "records.jsonl", "trajectories", "table.md"
+CONFIG, RECORDS = "config.json", "records.jsonl"
+TRAJECTORIES, SHEETS = "trajectories", "sheets"
+
+Shard = tuple[int, int]
+"""(i, n): part i of n of the tasks, 1 <= i <= n."""
 
 
 class RunDirectoryError(Exception):
@@ -48,6 +57,23 @@ def versions() -> dict[str, str]:
     }
 
 
+def records_name(shard: Shard | None = None) -> str:
+    """Return the name of the file that a run, or a shard of it, writes its records to."""
+    return RECORDS if shard is None else "records-{}-of-{}.jsonl".format(*shard)
+
+
+def record_files(path: str | Path) -> list[Path]:
+    """Return the files of records in a directory, those of shards last, in order of name."""
+    path = Path(path)
+    of_shards = sorted(path.glob("records-*-of-*.jsonl"))
+    return [file for file in (path / RECORDS, *of_shards) if file.is_file()]
+
+
+def hash_of_run(config: Mapping[str, Any]) -> str:
+    """Return the hash of a configuration under the versions that are installed here."""
+    return hash_of(_content(config))
+
+
 def is_run(path: str | Path) -> bool:
     """Whether a directory holds a run; False where there is nothing yet.
 
@@ -59,11 +85,13 @@ def is_run(path: str | Path) -> bool:
         return False
     if not path.is_dir():
         raise RunDirectoryError(f"{str(path)!r} is a file. Name a new directory for the records.")
+    # Listed before the configuration is looked for: another shard may be setting up the directory.
+    there = {p for p in path.iterdir() if not _is_partial(p)}
     if (path / CONFIG).is_file():
         return True
-    # A run killed while it was being set up leaves these two, and nothing to lose in them.
-    begun = {p for p in path.iterdir() if p.name == RECORDS and p.stat().st_size == 0}
-    if others := sorted({p for p in path.iterdir() if not _is_partial(p)} - begun):
+    # A run killed while it was being set up leaves these, and nothing to lose in them.
+    begun = {p for p in record_files(path) if p.stat().st_size == 0}
+    if others := sorted(there - begun):
         raise RunDirectoryError(
             f"{str(path)!r} is not empty and holds no run (found {others[0].name!r}). "
             "Name a new or an empty directory; nothing was changed."
@@ -96,69 +124,84 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def read_records(path: str | Path) -> list[Record]:
-    """Return the records of a run, without its torn last line if there is one; changes nothing.
+    """Return the records of a run and its shards, each episode once; changes nothing.
+
+    The last line of a file is left out where it is torn. Order: that of `record_files`.
 
     Raises:
-        RunDirectoryError: If a line is no record of this run and schema, or an episode is twice.
+        RunDirectoryError: If a line is no record of this run and schema, or an episode is there
+            twice with different outcomes.
     """
     config_hash = read_config(path)["config_hash"]
-    file = Path(path) / RECORDS
-    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
     records: dict[Key, Record] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            record = Record.from_line(line)
-            if record.config_hash != config_hash:
-                raise ValueError("it belongs to another configuration")
-            if record.key in records:
-                raise ValueError(f"episode {record.key} was recorded before")
-        except (ValueError, TypeError) as error:
-            raise RunDirectoryError(
-                f"line {number} of {str(file)!r} cannot be used: {error}. "
-                "Name a new directory; nothing was changed."
-            ) from error
-        records[record.key] = record
+    for file in record_files(path):
+        for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
+            try:
+                _add(records, line, config_hash)
+            except (ValueError, TypeError) as error:
+                raise RunDirectoryError(
+                    f"line {number} of {str(file)!r} cannot be used: {error}. "
+                    "Name a new directory; nothing was changed."
+                ) from error
     return list(records.values())
+
+
+def _add(records: dict[Key, Record], line: bytes, config_hash: str) -> None:
+    record = Record.from_line(line)
+    if record.config_hash != config_hash:
+        raise ValueError("it belongs to another configuration")
+    first = records.setdefault(record.key, record)
+    if first.lasting() != record.lasting():
+        differing = [name for name, value in first.lasting().items() if value != vars(record)[name]]
+        raise ValueError(
+            f"episode {record.key} was recorded before with another {', '.join(differing)}"
+        )
 
 
 class RunDirectory:
     """A run that can be written to: begins in a new or empty directory, or resumes an equal one.
 
-    One writer at a time; the lock ends with the process that holds it. Each record is on the disk
-    before `append` returns.
+    One writer per file of records; the lock ends with the process that holds it. Each record is on
+    the disk before `append` returns.
 
     Args:
         path: The directory; made if it is missing.
         config: What determines the results, as plain JSON data. Versions are added to it.
-        notes: What else is worth keeping, such as where files lay. Not part of the hash.
+        notes: What else is worth keeping, such as where files lay. Not part of the hash; of shards,
+            those of the first are kept.
+        shard: Writes to the file of a shard.
 
     Raises:
         RunDirectoryError: If another run or anything else is there, or another process writes.
     """
 
     def __init__(
-        self, path: str | Path, config: Mapping[str, Any], *, notes: Mapping[str, Any] | None = None
+        self,
+        path: str | Path,
+        config: Mapping[str, Any],
+        *,
+        notes: Mapping[str, Any] | None = None,
+        shard: Shard | None = None,
     ):
         self.path = Path(path)
-        content = {
-            "schema_version": SCHEMA_VERSION,
-            "config": json.loads(json.dumps(config)),
-            "versions": versions(),
-        }
+        content = _content(config)
         self.config_hash = hash_of(content)
         is_run(self.path)  # raises before anything is written where no run belongs
+        if (self.path / CONFIG).is_file():
+            self._check_equal(content)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path / RECORDS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._records_path = self.path / records_name(shard)
+        self._file = os.open(self._records_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._lock()
-            if is_run(self.path):
-                self._check_equal(content)
-            else:
+            if not is_run(self.path):
                 described = {"config_hash": self.config_hash, **content, "notes": dict(notes or {})}
-                _write(self.path / CONFIG, json.dumps(described, indent=2) + "\n")
+                _write_once(self.path / CONFIG, json.dumps(described, indent=2) + "\n")
+            self._check_equal(content)
             self._records = {record.key: record for record in read_records(self.path)}
             self._cut_torn_line()
-            (self.path / TRAJECTORIES).mkdir(exist_ok=True)
+            for folder in (TRAJECTORIES, SHEETS):
+                (self.path / folder).mkdir(exist_ok=True)
         except BaseException:
             self.close()
             raise
@@ -168,8 +211,10 @@ class RunDirectory:
         """All records so far by episode, in the order in which they were written."""
         return dict(self._records)
 
-    def append(self, record: Record, trajectory: Trajectory | None = None) -> None:
-        """Keep an episode: its trajectory first, then its record.
+    def append(
+        self, record: Record, trajectory: Trajectory | None = None, sheet: bytes | None = None
+    ) -> None:
+        """Keep an episode: its trajectory and its picture first, then its record.
 
         Raises:
             ValueError: If the record is of another configuration, or of an episode that is there.
@@ -178,16 +223,13 @@ class RunDirectory:
             raise ValueError(f"record {record.key} is there already, or of another configuration.")
         if trajectory is not None:
             trajectory.save(self.path / record.trajectory)
+        if sheet is not None:
+            write_atomically(self.path / record.sheet, sheet)
         left = memoryview(record.to_line().encode())
         while left:
             left = left[os.write(self._file, left) :]
         os.fsync(self._file)
         self._records[record.key] = record
-
-    def write_table(self, text: str) -> Path:
-        """Write the table, atomically; return its path."""
-        _write(self.path / TABLE, text)
-        return self.path / TABLE
 
     def close(self) -> None:
         """Give the lock back."""
@@ -206,8 +248,8 @@ class RunDirectory:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise RunDirectoryError(
-                f"another process is writing to {str(self.path)!r}. Wait for it or name another "
-                "directory."
+                f"another process is writing to {str(self._records_path)!r}. Wait for it or name "
+                "another directory."
             ) from error
 
     def _check_equal(self, content: dict[str, Any]) -> None:
@@ -221,8 +263,16 @@ class RunDirectory:
 
     def _cut_torn_line(self) -> None:
         """Remove what follows the last end of line: a write that a kill cut short."""
-        kept = (self.path / RECORDS).read_bytes()
+        kept = self._records_path.read_bytes()
         os.ftruncate(self._file, kept.rfind(b"\n") + 1)
+
+
+def _content(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "config": json.loads(json.dumps(config)),
+        "versions": versions(),
+    }
 
 
 def hash_of(content: Mapping[str, Any]) -> str:
@@ -240,13 +290,15 @@ def _difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
     return ", ".join(sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k)))
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+def _write_once(path: Path, text: str) -> None:
+    """Write a file, atomically, unless it is there: of several writers the first one wins."""
+    partial = write_beside(path, text.encode())
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()
 
 
 def _is_partial(path: Path) -> bool:

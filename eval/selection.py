@@ -1,4 +1,4 @@
-"""Which videos and tasks a comparison is about: files by name and group, tasks built once.
+"""Which tasks a comparison is about: named sets, from videos or from drawn stories.
 
 Knows no policy. Names do not depend on where files lie, so that results do not either.
 """
@@ -6,21 +6,21 @@ Knows no policy. Names do not depend on where files lie, so that results do not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from videoatlas_gym.errors import one_of
-from videoatlas_gym.tasks import FrameSearchTasks, Task, find_files
+from videoatlas_gym.story import StoryTasks
+from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, find_files
 from videoatlas_gym.video import ConcatSource, VideoReader, VideoSource
 from videoatlas_gym.video.concat import join_to_duration
 
-TASKS: dict[str, type[FrameSearchTasks]] = {"frame-search": FrameSearchTasks}
-"""Kinds of task sets that are made from videos alone: a new one is a class and a line here."""
+FRAME_SEARCH, STORY = TASK_SETS = ("frame-search", "story")
+"""Names of what can be compared on."""
 
 
 @dataclass(frozen=True)
@@ -71,60 +71,161 @@ def find_named_files(videos: Sequence[str | Path], patterns: Sequence[str]) -> l
 
 
 class FirstTasks:
-    """The first `count` tasks of a set, built once for all environments; a `TaskSet`.
+    """The first tasks of a set, each made once for all environments; a `TaskSet`.
 
-    Making it opens no video, except for their durations when they are joined.
+    Pickles with the tasks that are made, so that other processes need not make them again.
+
+    Args:
+        name: Its name in records.
+        tasks: The whole set.
+        count: How many of it.
+        groups: Names of the footage by file; tasks about other videos have named it themselves.
     """
 
     def __init__(
-        self,
-        kind: str,
-        files: Sequence[VideoFile],
-        *,
-        count: int,
-        seed: int,
-        hardness: float,
-        max_truth_share: float,
-        join_seconds: float | None,
+        self, name: str, tasks: TaskSet, count: int, groups: Mapping[Path, str] | None = None
     ):
-        made = TASKS[one_of("kind of tasks", kind, TASKS)]
-        self.name, self.has_goal = kind, made.has_goal
-        self._count, self._tasks = count, []
-        self._groups = {file.path: file.group for file in files}
-        self._endless = made(
-            _sources(files, join_seconds, seed),
-            hardness=hardness,
-            seed=seed,
-            max_truth_share=max_truth_share,
-        )
+        self.name, self.has_goal = name, tasks.has_goal
+        self._whole, self._count, self._groups = tasks, count, dict(groups or {})
+        self._made: dict[int, Task] = {}
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Task:
-        self.build()
-        return self._tasks[index]
+        if index not in self._made:
+            self.build([index])
+        return self._made[index]
 
-    def build(self) -> None:
-        """Make the tasks, with progress; the first one of each video reads its pictures.
+    def build(self, indices: Iterable[int]) -> None:
+        """Make tasks, with progress; of frame search the first one of each video reads it once.
 
         Videos are closed on the way, since there may be more than can be open at once.
         """
-        if self._tasks:
+        lacking = [index for index in indices if index not in self._made]
+        if not lacking:
             return
-        made: list[Task] = []
-        with tqdm(range(self._count), desc="making tasks", unit="task", leave=False) as bar:
+        last: Task | None = None
+        with tqdm(lacking, desc=f"making {self.name} tasks", unit="task", leave=False) as bar:
             for index in bar:
-                made.append(self._grouped(self._endless[index]))
-                if index and made[-2].source is not made[-1].source:
-                    made[-2].source.close()
-        self._tasks = made
+                task = self._made[index] = self._grouped(self._whole[index])
+                if last is not None and last.source is not task.source:
+                    last.source.close()
+                last = task
 
     def _grouped(self, task: Task) -> Task:
-        """Name the footage; on a joined timeline the parts have done so."""
-        if isinstance(task.source, VideoReader):
+        if self._groups and isinstance(task.source, VideoReader):
             return replace(task, group=self._groups[task.source.path])
         return task
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A task set of a comparison, and what it was made from."""
+
+    tasks: FirstTasks
+    config: dict[str, Any]
+    """What determines the tasks, as plain data with a `name`."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What else is worth keeping: where files lay."""
+
+
+def frame_search(
+    videos: Sequence[str | Path],
+    *,
+    count: int,
+    seed: int,
+    groups: Sequence[str] = (),
+    join_seconds: float | None = None,
+    hardness: float = 0.3,
+    max_truth_share: float = 0.05,
+) -> Selection:
+    """Select frame search tasks; opens no video, except for their durations when they are joined.
+
+    Args:
+        videos: Files, folders or glob patterns.
+        count: How many tasks.
+        seed: Seeds every task.
+        groups: Patterns of file names; files that match the same one count as one cluster.
+        join_seconds: Joins the videos to one timeline of at least this length (see
+            `join_to_duration`); None keeps them apart.
+        hardness: How much a goal picture differs from its frame, 0 to 1.
+        max_truth_share: Pictures on display for more of the video than this are not asked for.
+
+    Raises:
+        ValueError: If an argument cannot be used.
+        VideoError: If a video is missing or, joined, cannot be read.
+    """
+    files = find_named_files(videos, groups)
+    endless = FrameSearchTasks(
+        _sources(files, join_seconds, seed),
+        hardness=hardness,
+        seed=seed,
+        max_truth_share=max_truth_share,
+    )
+    config = {
+        "name": FRAME_SEARCH,
+        "videos": [file.to_json() for file in files],
+        "join_seconds": None if join_seconds is None else float(join_seconds),
+        "hardness": float(hardness),
+        "max_truth_share": float(max_truth_share),
+    }
+    by_path = {file.path: file.group for file in files}
+    notes = {"files": [str(file.path.resolve()) for file in files]}
+    return Selection(FirstTasks(FRAME_SEARCH, endless, count, by_path), config, notes)
+
+
+def story(
+    *,
+    count: int,
+    seed: int,
+    duration_seconds: float = 3600.0,
+    worlds: int = 10,
+    per_world: int = 20,
+    families: Sequence[str] = (),
+    split: str = "test",
+    difficulty: str = "medium",
+    render_to: str | Path | None = None,
+) -> Selection:
+    """Select questions about procedural stories, task i about world ``i // per_world``.
+
+    Args:
+        count: How many tasks, at most ``worlds * per_world``.
+        seed: Seeds every task.
+        duration_seconds: Length of each story.
+        worlds: How many stories.
+        per_world: Questions about each.
+        families: Kinds of question; empty for the default ones.
+        split: "train", "validation" or "test".
+        difficulty: Name of a difficulty.
+        render_to: Folder for the stories as video files; None draws frames when they are looked at.
+
+    Raises:
+        ValueError: If an argument cannot be used.
+    """
+    asked = {"families": tuple(families)} if families else {}
+    tasks = StoryTasks(
+        duration_seconds=duration_seconds,
+        worlds=worlds,
+        per_world=per_world,
+        split=split,
+        seed=seed,
+        difficulty=difficulty,
+        render_to=render_to,
+        **asked,
+    )
+    config = {
+        "name": STORY,
+        "duration_seconds": float(duration_seconds),
+        "worlds": worlds,
+        "per_world": per_world,
+        "families": list(tasks.families),
+        "split": split,
+        "difficulty": difficulty,
+        "is_rendered": render_to is not None,
+    }
+    notes = {} if render_to is None else {"rendered": str(Path(render_to).resolve())}
+    return Selection(FirstTasks(STORY, tasks, count), config, notes)
 
 
 def _sources(

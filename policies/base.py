@@ -110,7 +110,10 @@ class Policy:
     Subclasses implement `act` and, where they remember things, `reset`.
     """
 
-    name: ClassVar[str] = "policy"
+    name: str = "policy"
+    """Its name in tables; that of an instance may be a spec such as ``beam:4@subtitles``."""
+    takes: ClassVar[tuple[str, ...]] = ()
+    """Arguments of its constructor that a spec may give: of scorer, reader, width."""
     is_privileged: ClassVar[bool] = False
     """Whether it is shown the task with its truth."""
     reads_truth: bool = False

@@ -24,7 +24,6 @@ from videoatlas_gym.trajectory import Trajectory
 from videoatlas_gym.usage import BudgetExceeded, Usage
 from videoatlas_gym.video import VideoError
 
-
 LOOKED_BINS = 100
 
 

@@ -26,6 +26,7 @@ def world():
 ARGUMENTS = {
     "VideoAtlas-v0": lambda: {"tasks": choice(world(), subtitles=spoken(200.0))},
     "VideoAtlas/FrameSearch-v0": lambda: {"videos": world()},
+    "VideoAtlas/Story-v0": lambda: {"duration_seconds": 200},
 }
 """What an id needs to be made; nothing unless listed."""
 

@@ -1,183 +1,188 @@
-"""Means come with intervals that respect clusters, and failures are never averaged in."""
-
-from itertools import product
+"""Measures of an episode are those counted by hand; means leave out what does not count."""
 
 import numpy as np
 import pytest
-from test_records import made_record
+from reporting import item, made, row
 
-from eval.metrics import bootstrap_interval, resampled_means, summaries, summarise, table
+from eval.metrics import (
+    RECALL_IOUS,
+    by_family,
+    cells_of,
+    difference,
+    measure,
+    summaries,
+    summarise,
+)
+from eval.statistics import mean_interval
 from videoatlas_gym.usage import Usage
 
 
-def records_of(policy="random", depth=1, scores=(1.0, 0.0), groups=None, frames=9, **changes):
-    """Return a record per score, each of its own footage unless groups are given."""
-    usage = Usage(steps=3, frames=frames, views=4).to_json()
-    groups = groups or [f"{i}.mp4" for i in range(len(scores))]
-    return [
-        made_record(
-            policy=policy,
-            depth=depth,
-            task_index=i,
-            score=score,
-            group=group,
-            usage=usage,
-            **changes,
-        )
-        for i, (score, group) in enumerate(zip(scores, groups, strict=True))
-    ]
+def seconds_of(spans, step=0.5):
+    """Return the half-second slots that lie in some spans, to count overlaps by brute force."""
+    return {n for n in range(400) if any(a <= n * step + step / 4 < b for a, b in spans)}
 
 
-def render(records, policies=("random",), depths=(1,), episodes=2):
-    """Return the table of some records."""
-    return table(records, policies=policies, depths=depths, episodes=episodes, title="test")
+def test_a_question_has_an_accuracy_and_no_overlap():
+    measured = measure(made(score=1.0, answer=2))
+    assert (measured.accuracy, measured.success) == (1.0, 1.0)
+    assert measured.tiou is measured.recall_at is measured.evidence_recall is None
+    assert measured.evidence_precision is measured.first_step is None
+    assert measure(made(score=0.0)).accuracy == 0.0
+    judged = measure(made(kind="open_question", score=0.7))
+    assert (judged.accuracy, judged.success) == (0.7, 0.0)
 
 
-def test_resampling_takes_whole_groups_as_a_loop_would():
-    scores, groups = np.array([1.0, 0.0, 0.5, 1.0, 0.2]), ["b", "a", "b", "c", "c"]
-    drawn = np.random.default_rng(3).integers(3, size=(50, 3))
-    members = [[0.0], [1.0, 0.5], [1.0, 0.2]]
-    expected = [np.mean(sum((members[i] for i in row), [])) for row in drawn]
-    means = resampled_means(scores, groups, resamples=50, seed=3)
-    np.testing.assert_allclose(means, expected, rtol=1e-12)
+def test_grounding_succeeds_from_half_an_overlap_on_and_others_only_when_right():
+    grounding = {"kind": "temporal_grounding", "truth": [[0.0, 10.0]]}
+    for score, success in ((0.49, 0.0), (0.5, 1.0), (1.0, 1.0)):
+        assert measure(made(score=score, **grounding)).success == success
+    assert measure(made(kind="frame_search", score=0.5, truth=[[0.0, 1.0]])).success == 0.0
+    assert measure(made(kind="temporal_grounding", score=0.5, truth=[[0, 1]])).accuracy is None
 
 
-def test_resampled_means_have_the_exact_distribution():
-    scores, groups = np.array([1.0, 1.0, 0.0, 0.5]), ["a", "a", "b", "c"]
-    members = [[1.0, 1.0], [0.0], [0.5]]
-    exact = [np.mean(sum((members[i] for i in row), [])) for row in product(range(3), repeat=3)]
-    means = resampled_means(scores, groups, resamples=50_000, seed=0)
-    assert set(np.round(means, 9)) == set(np.round(exact, 9))
-    assert np.mean(means) == pytest.approx(np.mean(exact), abs=0.005)
-    assert np.std(means) == pytest.approx(np.std(exact), abs=0.005)
+def test_tiou_is_that_of_the_unions_counted_by_brute_force():
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        ends = np.sort(random.choice(200, 4, replace=False) / 2.0)
+        truth = [ends[:2].tolist(), ends[2:].tolist()]
+        starts = random.integers(0, 180, 3) / 2
+        spans = [(a, a + random.integers(1, 40) / 2) for a in starts.tolist()]
+        evidence = [item(a, (a, b)) for a, b in spans]
+        record = made(kind="temporal_grounding", score=0.5, truth=truth, evidence=evidence)
+        found, right = seconds_of(spans), seconds_of(truth)
+        assert measure(record).tiou == pytest.approx(len(found & right) / len(found | right))
+    assert measure(made(kind="temporal_grounding", score=0.0, truth=[[0, 1]])).tiou == 0.0
 
 
-def test_clustered_data_has_a_wider_interval_than_the_same_data_unclustered():
-    scores = np.repeat([0.0, 1.0], 60)
-    clustered = bootstrap_interval(scores, [f"video {i // 10}" for i in range(120)])
-    apart = bootstrap_interval(scores, [f"video {i}" for i in range(120)])
-    assert clustered[1] - clustered[0] > 2 * (apart[1] - apart[0])
-    assert clustered[0] < apart[0] < 0.5 < apart[1] < clustered[1]
+def recall(*items, truth=((100.0, 110.0), (0.0, 10.0)), kind="temporal_grounding"):
+    """Return recall at each overlap for some evidence."""
+    record = made(kind=kind, score=0.0, truth=[list(s) for s in truth], evidence=list(items))
+    return measure(record).recall_at
 
 
-def test_no_interval_is_given_below_ten_clusters():
-    scores = [0.0, 1.0] * 50
-    assert bootstrap_interval(scores, [str(i % 9) for i in range(100)]) is None
-    assert bootstrap_interval(scores, [str(i % 10) for i in range(100)]) is not None
-    assert bootstrap_interval([], []) is None
+def test_recall_at_one_is_about_the_best_item_and_the_truth_span_it_fits_best():
+    assert RECALL_IOUS == (0.3, 0.5, 0.7)
+    assert recall(item(1, (0, 10))) == (1.0, 1.0, 1.0)
+    assert recall(item(1, (0, 6))) == (1.0, 1.0, 0.0)  # 0.6
+    assert recall(item(101, (100, 120))) == (1.0, 1.0, 0.0)  # exactly 0.5
+    assert recall(item(1, (0, 25))) == (1.0, 0.0, 0.0)  # 0.4
+    assert recall(item(50, (40, 60))) == (0.0, 0.0, 0.0)
+    assert recall() == (0.0, 0.0, 0.0)
+    assert recall(item(1, (0, 10)), kind="frame_search") == (1.0, 1.0, 1.0)
+    assert recall(item(1, (0, 10)), kind="multiple_choice") is None
 
 
-def test_an_interval_is_the_same_every_time_and_asks_for_a_group_per_score():
-    scores, groups = np.linspace(0, 1, 30), [str(i % 12) for i in range(30)]
-    first = bootstrap_interval(scores, groups)
-    assert first == bootstrap_interval(scores, groups) != bootstrap_interval(scores, groups, seed=1)
-    wide = bootstrap_interval(scores, groups, level=0.99)
-    assert wide[0] <= first[0] < first[1] <= wide[1]
-    with pytest.raises(ValueError, match="group per score"):
-        bootstrap_interval(scores, groups[1:])
+def test_the_most_confident_item_counts_and_of_equals_the_newest():
+    right, wrong = (0, 10), (50, 60)
+    assert recall(item(1, right, 0.9), item(51, wrong, 0.8)) == (1.0, 1.0, 1.0)
+    assert recall(item(1, right, 0.8), item(51, wrong, 0.9)) == (0.0, 0.0, 0.0)
+    assert recall(item(1, right, 0.9, step=5), item(51, wrong, 0.9, step=4)) == (1.0, 1.0, 1.0)
+    assert recall(item(1, right, 0.9, step=4), item(51, wrong, 0.9, step=5)) == (0.0, 0.0, 0.0)
+
+
+def test_evidence_recall_is_the_share_of_needed_spans_that_were_seen():
+    needs = [[0.0, 10.0], [20.0, 30.0], [25.0, 40.0], [60.0, 70.0]]
+    truth = [[0.0, 70.0]]
+    seen = [item(m, (m - 1, m + 1)) for m in (10.0, 26.0, 27.0)]  # 10.0 lies outside [0, 10)
+    assert measure(made(truth=truth, needs=needs, evidence=seen)).evidence_recall == 0.5
+    assert measure(made(truth=truth, needs=needs)).evidence_recall == 0.0
+    any_will_do = {"truth": [[0.0, 10.0], [20.0, 30.0]]}
+    assert measure(made(evidence=[item(25, (20, 30))], **any_will_do)).evidence_recall == 1.0
+    assert measure(made(evidence=[item(15, (10, 20))], **any_will_do)).evidence_recall == 0.0
+
+
+def test_precision_and_the_first_step_are_about_moments_in_the_truth():
+    evidence = [item(5, (0, 9), step=9), item(7, (0, 9), step=7), item(50, (0, 99), step=1)]
+    measured = measure(made(truth=[[0.0, 10.0]], evidence=[*evidence, item(10, (9, 11), step=2)]))
+    assert (measured.evidence_precision, measured.first_step) == (0.5, 7)
+    empty = measure(made(truth=[[0.0, 10.0]]))
+    assert empty.evidence_precision is empty.first_step is None
+    missed = measure(made(truth=[[0.0, 10.0]], evidence=evidence[2:]))
+    assert (missed.evidence_precision, missed.first_step) == (0.0, None)
 
 
 def test_failures_are_counted_apart_and_never_averaged_in():
     lost = [
-        made_record(task_index=2, infra_error="FrameDecodeError: x", group="lost"),
-        made_record(task_index=3, error="KeyError: 'x'", group="lost"),
+        made(task_index=2, infra_error="FrameDecodeError: x", group="lost"),
+        made(task_index=3, error="KeyError: 'x'", group="lost"),
     ]
-    summary = summarise(records_of(scores=(1.0, 1.0)) + lost)
+    summary = summarise(row([1.0, 1.0]) + lost)
     assert (summary.n_total, summary.n_scored) == (4, 2)
     assert (summary.n_infra_error, summary.n_error) == (1, 1)
-    assert summary.mean_score == 1.0
-    assert summary.n_clusters == 2
-    text = render(records_of(scores=(1.0, 1.0)) + lost, episodes=4)
-    assert "| random | 1.00, 9.0 frames |" in text
-    assert "Not averaged in: 1 episodes in which infrastructure failed and 1 in which" in text
-    assert "| random | 1 | 4 | 2 | 0 | 1 | 1 | 2 |" in text
+    assert (summary.mean_score, summary.accuracy, summary.n_clusters) == (1.0, 1.0, 2)
 
 
 def test_an_entry_without_any_score_has_no_mean():
-    summary = summarise([made_record(infra_error="x")])
+    summary = summarise([made(infra_error="x")])
     assert summary.mean_score is summary.interval is summary.mean_frames is None
-    assert "| random | - |" in render([made_record(infra_error="x")], episodes=1)
+    assert summary.recall_at is summary.seconds is summary.coverage_dead is None
+    assert summary.usage == {}
 
 
 def test_an_episode_counts_as_answered_by_an_answer_or_by_evidence():
     records = [
-        made_record(task_index=0, answer=0),
-        made_record(task_index=1, evidence=[{"seconds": 1.0}]),
-        made_record(task_index=2),
+        made(task_index=0, answer=0),
+        made(task_index=1, evidence=[item(1, (0, 2))]),
+        made(task_index=2),
     ]
     assert summarise(records).n_answered == 2
 
 
-def test_costs_are_means_over_scored_episodes():
-    records = records_of(scores=(1.0, 0.0), frames=8, seconds=2.0)
-    records += [made_record(task_index=2, infra_error="x", seconds=100.0)]
-    summary = summarise(records)
-    assert (summary.mean_frames, summary.mean_steps, summary.mean_views) == (8, 3, 4)
-    assert summary.mean_seconds == 2.0
-
-
-def test_a_summary_is_of_one_policy_at_one_depth():
-    for mixed in ([], records_of(depth=0) + records_of(depth=1)):
-        with pytest.raises(ValueError, match="one policy at one depth"):
-            summarise(mixed)
-
-
-def test_the_table_has_policies_as_rows_and_depths_as_columns():
-    scores, more = (1.0, 0.0) * 6, (1.0, 1.0, 0.0) * 4
+def test_costs_and_coverage_are_means_over_scored_episodes():
+    usage = Usage(steps=4, frames=10, views=2, model_calls=1, input_tokens=30, output_tokens=4)
     records = [
-        *records_of("bfs", 0, scores),
-        *records_of("bfs", "auto", more),
-        *records_of("random", 0, scores),
-        *records_of("random", "auto", scores),
+        made(coverage_explored=0.5, coverage_dead=0.25, timing={"seconds": 2.0}),
+        made(task_index=1, usage=usage.to_json(), timing={"seconds": 4.0}),
+        made(task_index=2, infra_error="x", timing={"seconds": 100.0}),
     ]
-    text = render(records, ("random", "bfs"), (0, "auto"), episodes=12)
-    lines = text.splitlines()
-    assert lines[0] == "# test"
-    assert lines[2] == "| policy | depth 0 | depth auto |"
-    interval = "[{:.2f}, {:.2f}]".format(*bootstrap_interval(more, list("abcdefghijkl")))
-    assert lines[4].startswith("| random | 0.50 [0.25, 0.75], 9.0 frames |")
-    assert lines[5].endswith(f"| 0.67 {interval}, 9.0 frames |")
-    assert "n = 12 scored of 12 episodes per entry, in 12 clusters" in text
-    assert "Incomplete" not in text and "Budgets differ" not in text and "Not averaged" not in text
+    summary = summarise(records)
+    assert (summary.usage["steps"], summary.mean_frames, summary.usage["views"]) == (3.5, 9.5, 3)
+    assert (summary.usage["model_calls"], summary.usage["tokens"]) == (0.5, 17)
+    assert (summary.seconds, summary.frames_decoded) == (3.0, 9)
+    assert (summary.coverage_explored, summary.coverage_dead) == (0.25, 0.125)
 
 
-def test_the_table_does_not_depend_on_order_time_or_decoder_work():
-    records = records_of("bfs", scores=(0.1, 0.2, 0.7)) + records_of(scores=(0.3, 0.3, 0.1))
-    slower = records_of("bfs", scores=(0.1, 0.2, 0.7), seconds=9.0, frames_decoded=999)
-    slower += records_of(scores=(0.3, 0.3, 0.1), seconds=7.0)
-    asked = {"policies": ("bfs", "random"), "episodes": 3}
-    assert render(records, **asked) == render(slower[::-1], **asked)
+def test_measures_are_averaged_where_they_are_defined():
+    grounding = {"kind": "temporal_grounding", "truth": [[0.0, 10.0]]}
+    records = [
+        made(score=1.0),
+        made(task_index=1, score=0.0),
+        made(task_index=2, score=0.6, evidence=[item(5, (0, 6), step=4)], **grounding),
+        made(task_index=3, score=0.0, **grounding),
+    ]
+    summary = summarise(records)
+    assert (summary.mean_score, summary.accuracy) == (pytest.approx(0.4), 0.5)
+    assert (summary.success, summary.tiou) == (0.5, pytest.approx(0.3))
+    assert summary.recall_at == (0.5, 0.5, 0.0)
+    assert (summary.evidence_recall, summary.evidence_precision) == (0.5, 1.0)
+    assert summary.first_step == 4
 
 
-def test_privileged_policies_are_marked():
-    text = render(records_of("oracle", is_privileged=True), ("oracle",))
-    assert "| oracle \\* |" in text
-    assert "\\* Shown the truth (privileged)" in text
-    assert "privileged" not in render(records_of())
+def test_the_interval_of_an_entry_is_clustered_by_its_groups():
+    scores = [float(i % 3 == 0) for i in range(40)]
+    groups = [f"world-{i // 3}" for i in range(40)]
+    assert summarise(row(scores, groups)).interval == mean_interval(scores, groups)
+    assert summarise(row(scores, groups)[::-1]) == summarise(row(scores, groups))
 
 
-def test_an_incomplete_run_says_so():
-    text = render(records_of(), ("random", "bfs"), (1, 2), episodes=2)
-    assert "**Incomplete: 2 of 8 episodes.**" in text
-    assert "| bfs | - | - |" in text
-    assert "**Incomplete: 0 of 2 episodes.**" in render([])
+def test_a_summary_is_of_one_cell():
+    for change in ({"depth": 0}, {"policy": "bfs"}, {"budget": "steps=5"}, {"task_set": "other"}):
+        with pytest.raises(ValueError, match="one policy on one task set at one depth under one"):
+            summarise([made(), made(**change)])
+    with pytest.raises(ValueError, match="at least one"):
+        summarise([])
 
 
-def test_different_budgets_are_pointed_out():
-    records = records_of("bfs", frames=40) + records_of(frames=9) + records_of("bfs", depth=0)
-    text = render(records, ("bfs", "random"), (0, 1))
-    assert "Budgets differ between policies (depth 1: 9 to 40 frames, 3 steps)" in text
+def test_records_are_grouped_by_cell_and_by_family():
+    records = [made(policy="b"), made(policy="a", family="y"), made(policy="a", task_index=1)]
+    assert list(summaries(records)) == [("story-1h", "b", 1, "none"), ("story-1h", "a", 1, "none")]
+    assert [len(found) for found in cells_of(records).values()] == [1, 2]
+    assert {k: len(v) for k, v in by_family(records).items()} == {"": 2, "y": 1}
 
 
-def test_missing_intervals_are_explained():
-    assert "No interval is given for fewer than 10 clusters" in render(records_of())
-    many = render(records_of(scores=(1.0, 0.0) * 5), episodes=10)
-    assert "Brackets: 95 %" in many and "No interval" not in many and "no width" not in many
-    equal = render(records_of(scores=(0.0,) * 10), episodes=10)
-    assert "0.00 [0.00, 0.00]" in equal and "not that it is certain" in equal
-
-
-def test_summaries_come_in_the_order_asked():
-    records = records_of("a", 0) + records_of("b", 1) + records_of("b", 0)
-    found = summaries(records, policies=["b", "a", "c"], depths=[0, 1])
-    assert list(found) == [("b", 0), ("b", 1), ("a", 0)]
+def test_a_difference_takes_tasks_that_both_have_a_score_for():
+    ours = [*row([1.0, 1.0, 0.0], policy="bfs"), made(task_index=3, policy="bfs", error="x")]
+    theirs = [made(task_index=0, error="x"), *row([0.0, 0.0, 1.0, 1.0])[1:]]
+    found = difference(ours, theirs)
+    assert (found.mean, found.n, found.interval) == (0.0, 2, None)
+    assert difference(ours, []) is None

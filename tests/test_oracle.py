@@ -71,6 +71,18 @@ def test_the_oracle_keeps_something_where_it_must_and_no_evidence_is_known(trave
 
 
 @pytest.mark.parametrize("traversal", ["dfs", "bfs"])
+def test_the_oracle_keeps_a_moment_of_each_span_that_must_be_seen(traversal):
+    needs = tuple(Span(start, start + 4) for start in (500.0, 501.0, 20_000.0, 35_990.0))
+    truth = (Span(500.0, 505.0), *needs[2:])
+    task = MultipleChoice(
+        DrawnSource(TEN_HOURS), "?", options=("a", "b"), answer=1, truth=truth, needs=needs
+    )
+    episode = solve(task, traversal=traversal)
+    assert episode.score == 1.0
+    assert task.unseen([item["seconds"] for item in episode.evidence]) == ()
+
+
+@pytest.mark.parametrize("traversal", ["dfs", "bfs"])
 def test_the_oracle_solves_tasks_made_from_a_video(traversal):
     tasks = FrameSearchTasks(DrawnSource(600.0))
     assert all(

@@ -15,6 +15,7 @@ from drawn import (
 
 from policies.base import Policy
 from policies.baselines import Hoarder, Oracle, Random, Uniform
+from policies.reading import READERS
 from policies.rollout import rollout
 from policies.table import POLICIES, make_policy
 from videoatlas_gym.actions import Action
@@ -28,6 +29,7 @@ from videoatlas_gym.video.synthesis import numbered_frames, write_video
 KINDS = ("multiple_choice", "open_question", "temporal_grounding", "frame_search")
 every_policy = pytest.mark.parametrize("name", POLICIES)
 every_kind = pytest.mark.parametrize("kind", KINDS)
+every_reader = pytest.mark.parametrize("reader", READERS)
 
 
 def task_of(kind, seconds=64.0):
@@ -40,6 +42,10 @@ class Watched(Policy):
     def __init__(self, policy):
         self.policy, self.given = policy, []
         self.env_options, self.is_privileged = policy.env_options, policy.is_privileged
+        self.reads_truth = policy.reads_truth
+
+    def prepare(self, query, options):
+        self.policy.prepare(query, options)
 
     def bind(self, world, *, seed=0, task=None):
         self.bound_task = task
@@ -56,9 +62,10 @@ class Watched(Policy):
 
 @every_policy
 @every_kind
-@pytest.mark.parametrize("max_depth", [0, 1, 2])
-def test_a_policy_acts_legally_for_fifty_steps(name, kind, max_depth):
-    policy, acted, seed = make_policy(name), 0, 0
+@every_reader
+@pytest.mark.parametrize("max_depth", [0, 2])
+def test_a_policy_acts_legally_for_fifty_steps(name, kind, reader, max_depth):
+    policy, acted, seed = make_policy(name, reader=reader), 0, 0
     while acted < 50:
         episode = play(policy, task_of(kind), seed=seed, max_depth=max_depth)
         assert episode.num_illegal == 0
@@ -70,8 +77,9 @@ def test_a_policy_acts_legally_for_fifty_steps(name, kind, max_depth):
 
 @every_policy
 @every_kind
-def test_a_policy_does_the_same_again_with_the_same_seed(name, kind):
-    policy, twin = make_policy(name), make_policy(name)
+@every_reader
+def test_a_policy_does_the_same_again_with_the_same_seed(name, kind, reader):
+    policy, twin = make_policy(name, reader=reader), make_policy(name, reader=reader)
     first = play(policy, task_of(kind), seed=7).trajectory
     play(policy, task_of(kind), seed=8)
     assert play(policy, task_of(kind), seed=7).trajectory == first
@@ -79,11 +87,15 @@ def test_a_policy_does_the_same_again_with_the_same_seed(name, kind):
 
 
 @every_policy
+@every_reader
 @pytest.mark.parametrize("traversal", ["dfs", "bfs"])
-def test_a_policy_acts_legally_in_both_traversals(name, traversal):
+def test_a_policy_acts_legally_in_both_traversals(name, reader, traversal):
     for kind in KINDS:
-        episode = play(make_policy(name), task_of(kind), traversal=traversal)
-        assert episode.num_illegal == 0 and not episode.infra_error
+        for needs_evidence in (False, True):
+            options = {"traversal": traversal, "finish_requires_evidence": needs_evidence}
+            episode = play(make_policy(name, reader=reader), task_of(kind), **options)
+            assert episode.num_illegal == 0 and not episode.infra_error
+            assert episode.terminated or episode.budget_exceeded == "max_steps"
 
 
 @every_policy
@@ -145,11 +157,13 @@ def test_random_takes_every_verb_that_is_legal_somewhere():
 
 
 @every_kind
-def test_uniform_keeps_one_cell_of_the_first_view_and_opens_nothing(kind):
+def test_uniform_keeps_cells_of_the_first_view_and_opens_nothing(kind):
     episode = play(Uniform(), task_of(kind))
     end = "ANSWER" if kind == "multiple_choice" else "FINISHED"
-    assert [a.verb for a in episode.trajectory.actions] == ["ADD_TO_SCRATCHPAD", end]
-    assert (episode.deepest, len(episode.evidence), episode.usage.frames) == (0, 1, 4)
+    kept = 1 if kind == "frame_search" else 4
+    verbs = [action.verb for action in episode.trajectory.actions]
+    assert verbs == [*["ADD_TO_SCRATCHPAD"] * kept, end]
+    assert (episode.deepest, len(episode.evidence), episode.usage.frames) == (0, kept, 4)
 
 
 def test_uniform_keeps_the_cell_that_looks_most_like_the_goal():

@@ -6,54 +6,26 @@ import sys
 
 import numpy as np
 import pytest
+from recording import CONFIG, content, filled, made_record
 
 from eval.record import SCHEMA_VERSION, Record
 from eval.records import RunDirectory, RunDirectoryError, is_run, read_config, read_records
 from videoatlas_gym.actions import Action
 from videoatlas_gym.trajectory import Trajectory
-from videoatlas_gym.usage import Usage
-
-CONFIG = {"seed": 0, "depths": [0, 1]}
-
-
-def made_record(config_hash="h", **changes):
-    """Return a record of a scored episode, with some fields changed."""
-    values = {
-        "policy": "random",
-        "depth": 1,
-        "task_index": 0,
-        "seed": 5,
-        "task_id": "0-0",
-        "kind": "frame_search",
-        "group": "a.mp4",
-        "score": 1.0,
-        "evidence": [],
-        "usage": Usage(steps=3, frames=9, views=4).to_json(),
-        "actions": {"FINISHED": 1},
-    }
-    if changes.get("error") or changes.get("infra_error"):
-        values["score"] = None
-    return Record(config_hash=config_hash, **(values | changes))
-
-
-def filled(path, count=3, config=CONFIG):
-    """Make a run with some records; return them."""
-    with RunDirectory(path, config) as run:
-        for index in range(count):
-            run.append(made_record(run.config_hash, task_index=index))
-        return list(run.records.values())
-
-
-def content(path):
-    """Return the bytes of every file below a folder."""
-    return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
 def test_a_record_reads_back_equal():
     record = made_record(answer="text\nof two lines", evidence=[{"seconds": 1.5, "note": "ä"}])
     assert record.to_line().count("\n") == 1
     assert Record.from_line(record.to_line()) == record
-    assert record.key == ("random", 1, 0)
+    assert record.key == ("story", "random", 1, "none", 0)
+
+
+def test_only_time_and_the_work_of_caches_may_differ_between_equal_runs():
+    record, again = made_record(), made_record(timing={"seconds": 9.0})
+    assert record != again and record.lasting() == again.lasting()
+    assert record.lasting().keys() == vars(record).keys() - {"timing", "cache"}
+    assert record.lasting() != made_record(answer=1).lasting()
 
 
 def test_numbers_of_numpy_are_written_as_numbers():
@@ -72,6 +44,11 @@ def test_numbers_of_numpy_are_written_as_numbers():
         ({"score": 0.0, "infra_error": "x"}, "either a score or"),
         ({"evidence": None}, "evidence must be list"),
         ({"terminated": 1}, "terminated must be bool"),
+        ({"timing": {}}, "timing must hold seconds, got -"),
+        ({"timing": {"seconds": "1"}}, "timing seconds must be a float from 0, got '1'"),
+        ({"timing": {"seconds": float("nan")}}, "timing seconds must be a float from 0"),
+        ({"cache": {"frames_decoded": 1}}, "cache must hold frames_decoded, peak_memory_bytes"),
+        ({"cache": {"frames_decoded": True, "peak_memory_bytes": 0}}, "must be a int from 0"),
         ({"schema_version": SCHEMA_VERSION + 1}, "schema_version must be"),
     ],
 )
@@ -175,14 +152,14 @@ def test_a_first_line_that_was_torn_is_cut_off(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda line: line.replace(b'"schema_version": 1', b'"schema_version": 2'), "schema 2"),
+        (lambda line: line.replace(b'"schema_version": 2', b'"schema_version": 1'), "schema 1"),
         (lambda line: line.replace(b'"group"', b'"grope"'), "fields: grope, group"),
         (lambda line: line.replace(b'"random"', b"17"), "policy must be str"),
         (lambda line: line[:50] + b"\n", "cannot be used"),
         (lambda line: b"[]\n", "schema None"),
-        (lambda line: line + line, "recorded before"),
+        (lambda line: line + line.replace(b'"score": 1.0', b'"score": 0.0'), "with another score"),
     ],
-    ids=["schema", "field", "type", "not the last line", "no record", "twice"],
+    ids=["schema", "field", "type", "not the last line", "no record", "twice, differently"],
 )
 def test_a_line_that_is_no_record_of_the_run_is_an_error(tmp_path, spoil, message):
     filled(tmp_path)
@@ -207,6 +184,13 @@ def test_an_episode_is_recorded_once(tmp_path):
         run.append(made_record(run.config_hash))
         with pytest.raises(ValueError, match="is there already"):
             run.append(made_record(run.config_hash))
+
+
+def test_a_picture_is_there_before_its_record(tmp_path):
+    with RunDirectory(tmp_path, CONFIG) as run:
+        run.append(made_record(run.config_hash, sheet="sheets/one.jpg"), sheet=b"picture")
+    assert (tmp_path / "sheets/one.jpg").read_bytes() == b"picture"
+    assert not list(tmp_path.rglob(".*partial"))
 
 
 def test_the_trajectory_is_there_before_the_record(tmp_path, monkeypatch):
@@ -250,14 +234,6 @@ def test_only_one_process_writes_at_a_time(tmp_path):
             RunDirectory(tmp_path, CONFIG)
         run.close()
         RunDirectory(tmp_path, CONFIG).close()
-
-
-def test_a_table_is_replaced_whole(tmp_path):
-    with RunDirectory(tmp_path, CONFIG) as run:
-        run.write_table("old and long\n")
-        path = run.write_table("new\n")
-    assert path.read_text() == "new\n"
-    assert not list(tmp_path.glob(".*partial"))
 
 
 def test_reading_asks_for_a_run(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from drawn import DrawnSource
 
 from eval.record import Record
+from policies.baselines import Random
 from policies.rollout import Episode
 from videoatlas_gym.memory import Evidence, Scratchpad
 from videoatlas_gym.span import GridGeometry, Span
@@ -239,8 +240,8 @@ def test_chance_is_told_where_a_guess_can_be_drawn_and_nowhere_else():
 
 def test_a_record_of_a_task_without_a_chance_has_none():
     task = TemporalGrounding(VIDEO, "When?", truth=(Span(10, 16),))
-    common = {"config_hash": "h", "seed": 0, "is_privileged": False, "error": "", "trajectory": ""}
-    played = Episode(usage=Usage(), score=0.0)
-    record = Record.of(played, ("random", 1, 0), task=task, **common)
+    common = {"config_hash": "h", "seed": 0, "policy": Random()}
+    key, played = ("a set", "random", 1, "none", 0), Episode(usage=Usage(), score=0.0)
+    record = Record.of(played, key, task=task, **common)
     assert record.chance is None and Record.from_line(record.to_line()) == record
-    assert Record.of(played, ("random", 1, 0), task=search_task(), **common).chance == 0.04
+    assert Record.of(played, key, task=search_task(), **common).chance == 0.04

@@ -1,4 +1,7 @@
-"""Searches open cells in the order of their strategy, walk the shortest way, and end in time."""
+"""Searches open cells in the order of their strategy, walk the shortest way, and end in time.
+
+The beam is in `test_beam.py`, the choice of a strategy by question in `test_adaptive.py`.
+"""
 
 import math
 import os
@@ -17,12 +20,12 @@ from drawn import (
 )
 
 from policies.table import make_policy
-from policies.traversal import BestFirst, BreadthFirst, DepthFirst
+from policies.traversal import BestFirst, BreadthFirst, DepthFirst, Exhaustive
 from videoatlas_gym.span import Cell, GridGeometry, Span
 
 SECONDS, GRID, DEPTH = 16.0, 2, 2
 """A video with 4 + 16 cells to open below its root."""
-SEARCHES = [BreadthFirst, DepthFirst, BestFirst]
+SEARCHES = [BreadthFirst, DepthFirst, BestFirst, Exhaustive]
 
 
 def nearness_to(moment):
@@ -87,6 +90,10 @@ def best_of_newest_view(relevance, cell, seen):
     return -seen, -relevance, cell.path
 
 
+def first_of_newest_view(relevance, cell, seen):
+    return -seen, cell.path
+
+
 def best_of_all(relevance, cell, seen):
     return -relevance, -cell.depth, cell.path
 
@@ -98,6 +105,7 @@ def best_of_all(relevance, cell, seen):
         (BreadthFirst, longest_waiting),
         (DepthFirst, best_of_newest_view),
         (BestFirst, best_of_all),
+        (Exhaustive, first_of_newest_view),
     ],
 )
 def test_cells_are_opened_in_the_order_of_the_strategy(policy, choose, scorer):
@@ -151,13 +159,13 @@ def test_a_search_ends_when_nothing_is_left_to_open(policy):
     episode = search(policy(sameness))
     assert episode.terminated and not episode.truncated
     assert episode.coverage_explored == 1.0
-    assert episode.actions["ADD_TO_SCRATCHPAD"] == 1  # nothing beats the first
+    assert episode.actions["ADD_TO_SCRATCHPAD"] == 4  # nothing beats the first four
     assert episode.trajectory.actions[-1].verb == "FINISHED"
 
 
 @pytest.mark.parametrize("policy", SEARCHES)
-def test_a_search_keeps_a_cell_exactly_when_it_beats_all_before(policy):
-    episode = search(policy(lottery))
+def test_a_search_for_a_picture_keeps_a_cell_exactly_when_it_beats_all_before(policy):
+    episode = search(policy(lottery), task_about(kind="frame_search"))
     confidences = [
         a.confidence for a in episode.trajectory.actions if a.verb == "ADD_TO_SCRATCHPAD"
     ]
@@ -196,12 +204,22 @@ def test_a_step_budget_is_minded_like_a_limit_of_steps(policy):
     assert not episode.budget_exceeded
 
 
-@pytest.mark.parametrize("policy", SEARCHES)
-def test_a_search_stops_as_soon_as_the_picture_is_found(policy):
-    def score(observation, info):
-        return np.where((info["spans"][:, 0] <= 9.7) & (info["spans"][:, 1] > 9.7), 1.0, 0.2)
+def found(observation, info):
+    """Return 1.0 for the cells that hold 9.7 s, else 0.2."""
+    return np.where((info["spans"][:, 0] <= 9.7) & (info["spans"][:, 1] > 9.7), 1.0, 0.2)
 
-    episode = search(policy(score))
+
+def test_an_exhaustive_search_opens_every_cell_once_though_it_finds_the_picture_at_once():
+    episode = search(Exhaustive(found), task_about(kind="frame_search"))
+    order = [Cell(path) for i in range(4) for path in ((i,), *((i, j) for j in range(4)))]
+    assert opened(episode) == order
+    assert episode.usage.frames == 4 + 4 * 4 + 16 * 4  # every cell of every depth
+    assert episode.trajectory.actions[0].verb == "ADD_TO_SCRATCHPAD" and episode.terminated
+
+
+@pytest.mark.parametrize("policy", SEARCHES[:3])
+def test_a_search_stops_as_soon_as_the_picture_is_found(policy):
+    episode = search(policy(found), task_about(kind="frame_search"))
     assert [action.verb for action in episode.trajectory.actions] == [
         "ADD_TO_SCRATCHPAD",
         "FINISHED",

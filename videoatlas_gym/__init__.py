@@ -12,6 +12,7 @@ from videoatlas_gym.env import FrameSearchEnv, VideoAtlasEnv
 from videoatlas_gym.errors import IllegalAction
 from videoatlas_gym.span import Cell, GridGeometry, Span
 from videoatlas_gym.state import AtlasState
+from videoatlas_gym.story.env import StoryEnv
 from videoatlas_gym.usage import Budget, BudgetExceeded, Usage
 from videoatlas_gym.wrappers import (
     ArrayObservation,
@@ -37,6 +38,7 @@ __all__ = [
     "IllegalAction",
     "ShuffledObservation",
     "Span",
+    "StoryEnv",
     "ToolCalls",
     "Usage",
     "VideoAtlasEnv",
@@ -45,6 +47,7 @@ __all__ = [
 ENVIRONMENTS: dict[str, str] = {
     "VideoAtlas-v0": "videoatlas_gym.env:VideoAtlasEnv",
     "VideoAtlas/FrameSearch-v0": "videoatlas_gym.env:FrameSearchEnv",
+    "VideoAtlas/Story-v0": "videoatlas_gym.story.env:StoryEnv",
 }
 """Environment ids and the classes they make."""
 

@@ -37,6 +37,11 @@ COMMANDS: dict[str, Command] = {
         "play policies on the same tasks; records and a table",
         "videoatlas compare --videos recordings/ --policies random,bfs,oracle --out runs/first",
     ),
+    "report": Command(
+        "eval.report",
+        "tables and plots of a comparison, from its records alone",
+        "videoatlas report runs/first",
+    ),
     "demo": Command(
         "eval.demo",
         "the comparison of all baselines on a film that is drawn for it",
@@ -46,6 +51,11 @@ COMMANDS: dict[str, Command] = {
         "videoatlas_gym.sheet",
         "the grid of a video, or of any cell of it, as a picture",
         "videoatlas sheet match.mp4 --path 12,3 --times -o sheet.png",
+    ),
+    "story": Command(
+        "videoatlas_gym.story.command",
+        "a procedural world as files: video, subtitles, facts and questions",
+        "videoatlas story --out world.mp4 --duration 1h --number 3 --difficulty medium",
     ),
     "doctor": Command(
         "videoatlas_gym.doctor",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 NUMBER_BITS = 20
@@ -95,7 +96,8 @@ def write_video(
             context.sample_aspect_ratio = Fraction(sample_aspect_ratio)
         if rotation_degrees:
             stream.set_display_rotation(rotation_degrees)
-        for frame in chain(_timed(chain([first], pictures), clock), [None]):
+        timed = _timed(chain([first], pictures), clock, stream.pix_fmt)
+        for frame in chain(timed, [None]):
             for packet in stream.encode(frame):
                 packet.duration = clock.length(packet.pts)
                 container.mux(packet)
@@ -142,8 +144,12 @@ class _Clock:
             )
 
 
-def _timed(pictures: Iterable[NDArray[np.uint8]], clock: _Clock) -> Iterator[av.VideoFrame]:
-    shape, index = None, 0
+def _timed(
+    pictures: Iterable[NDArray[np.uint8]], clock: _Clock, pixel_format: str
+) -> Iterator[av.VideoFrame]:
+    """Yield frames as the encoder takes them; a read-only array given again is converted once."""
+    shape, index, last, frame = None, 0, None, None
+    reformatter = VideoReformatter()
     for index, rgb in enumerate(pictures, 1):
         shape = shape or rgb.shape
         if rgb.shape != shape or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
@@ -151,7 +157,9 @@ def _timed(pictures: Iterable[NDArray[np.uint8]], clock: _Clock) -> Iterator[av.
                 f"frames must be uint8 RGB arrays (height, width, 3) of one size; frame "
                 f"{index - 1} is {rgb.dtype} {rgb.shape}, the first is {shape}."
             )
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if rgb is not last or rgb.flags.writeable:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            frame, last = reformatter.reformat(picture, format=pixel_format), rgb
         frame.time_base = clock.time_base
         frame.pts = clock.stamp(index - 1)
         yield frame

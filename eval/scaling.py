@@ -1,0 +1,304 @@
+"""How cost grows with the length of the video: the same search for a needle from minutes to days.
+
+Story worlds are drawn on demand, so any length is to be had. A visible needle is hinted at in every
+view on the way to it, a hidden one is not; the two are always told apart. Needles differ in length
+by a factor of K * K, in equal steps of its logarithm: so costs that come in whole views, each K * K
+times finer than the one before, average to a curve instead of a staircase.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import gymnasium as gym
+import numpy as np
+from tqdm import tqdm
+
+import videoatlas_gym  # noqa: F401  (registers the environments)
+from eval.command_line import parse_duration, parse_list
+from eval.executors import EXECUTORS
+from eval.record import Record
+from eval.records import RunDirectory
+from eval.scaling_report import write_scaling_report
+from policies.rollout import rollout
+from policies.table import make_policy
+from videoatlas_gym.cli import Parser, run_command
+from videoatlas_gym.errors import one_of
+from videoatlas_gym.story.needles import HINTED_GRIDS, NEEDLES
+from videoatlas_gym.story.plan import StoryWorld
+from videoatlas_gym.story.questions import Story, needle
+from videoatlas_gym.story.source import StorySource
+from videoatlas_gym.tasks import Task
+from videoatlas_gym.video import TileCache
+
+DEFAULT_POLICIES = ("best-first@picture", "beam:3@picture", "dfs@picture", "bfs", "exhaustive")
+TILE_SIZE = (64, 36)
+CACHE_BYTES = 1 << 30
+MAX_STEPS = 1 << 30
+"""No limit: what is measured is what it takes."""
+EXAMPLE = """\
+  videoatlas scaling --out runs/scaling
+  videoatlas scaling --durations 1m..100h:20 --grid-sizes 8 --needles visible --out runs/long
+Stop it with Ctrl-C; the same command goes on where it stopped."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One needle in one world, looked for by all policies."""
+
+    needle: str
+    grid_size: int
+    duration_seconds: float
+    index: int
+    """Which of the needles of this length of video."""
+    number: int
+    """Number of the world."""
+    needle_seconds: float
+
+    @property
+    def task_set(self) -> str:
+        """Its name in records: all searches with this needle, grid and length of video."""
+        return f"{self.needle}-K{self.grid_size}-{self.duration_seconds:g}s"
+
+
+def scaling(
+    *,
+    out: str | Path,
+    durations: Sequence[float],
+    policies: Sequence[str] = DEFAULT_POLICIES,
+    grid_sizes: Sequence[int] = (2, 8),
+    needles: Sequence[str] = NEEDLES,
+    num_visible: int = 8,
+    num_hidden: int = 4,
+    needle_seconds: float = 2.0,
+    seed: int = 0,
+    executor: Literal["serial", "processes"] = "serial",
+    workers: int | None = None,
+) -> str:
+    """Play what is not on record yet in `out`; write ``scaling.md`` there and return it.
+
+    Args:
+        out: Directory of the records: a new or empty one, or one of the same measurement.
+        durations: Lengths of video in seconds, three or more that differ.
+        policies: Specs of policies, see `make_policy`.
+        grid_sizes: Values of K; for visible needles those of `HINTED_GRIDS`.
+        needles: Kinds of needles, "visible" and "hidden".
+        num_visible: Visible needles per duration and K.
+        num_hidden: Hidden needles per duration and K; each costs views in proportion to the length.
+        needle_seconds: Length of the shortest needle; the longest is nearly K * K times as long.
+        seed: Other seeds give other worlds.
+        executor: "serial" or "processes".
+        workers: Number of processes; None for one per core.
+
+    Raises:
+        ValueError: If an argument cannot be used; then nothing was written.
+        RunDirectoryError: If `out` holds something else, or another process writes there.
+    """
+    for policy in policies:
+        make_policy(policy)
+    counts = {"visible": num_visible, "hidden": num_hidden}
+    asked = {one_of("kind of needle", kind, NEEDLES): counts[kind] for kind in needles}
+    searches = _searches(durations, grid_sizes, asked, needle_seconds, seed)
+    config = {
+        "kind": "scaling",
+        "policies": list(policies),
+        "searches": [asdict(search) for search in searches],
+        "tile_size": list(TILE_SIZE),
+    }
+    make = EXECUTORS[one_of("executor", executor, EXECUTORS)]
+    runner = make(workers or os.cpu_count() or 1)
+    with RunDirectory(out, config) as run:
+        recorded = run.records
+        items = [
+            (search, missing)
+            for search in searches
+            if (missing := [p for p in policies if _key(search, p) not in recorded])
+        ]
+        total = len(searches) * len(policies)
+        left = sum(len(missing) for _, missing in items)
+        with tqdm(total=total, initial=total - left, unit="search", desc="scaling") as bar:
+            work = partial(_play, config_hash=run.config_hash)
+            with closing(runner.map(work, ([item] for item in items))) as results:
+                for records in results:
+                    for record in records:
+                        run.append(record)
+                    bar.update(len(records))
+        return write_scaling_report(run.path)
+
+
+def _key(search: Search, policy: str) -> tuple[str, str, str, str, int]:
+    return search.task_set, policy, "auto", "none", search.index
+
+
+def _searches(
+    durations: Sequence[float],
+    grid_sizes: Sequence[int],
+    counts: Mapping[str, int],
+    needle_seconds: float,
+    seed: int,
+) -> list[Search]:
+    """Return all searches, short videos first, each in a world of its own."""
+    if len(set(durations)) < 3:
+        raise ValueError(f"fits need three durations or more, got {len(set(durations))}.")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}.")
+    _check_needles(counts, grid_sizes)
+    searches = []
+    for duration in sorted(set(durations)):
+        for kind, grid_size in product(counts, grid_sizes):
+            for index in range(counts[kind]):
+                facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
+                number = int(np.random.SeedSequence(facts).generate_state(1)[0])
+                step = (index + 0.5) / counts[kind]
+                length = min(needle_seconds * float(grid_size) ** (2 * step), duration / 4)
+                searches.append(
+                    Search(kind, grid_size, float(duration), index, number, round(length, 1))
+                )
+    return searches
+
+
+def _check_needles(counts: Mapping[str, int], grid_sizes: Sequence[int]) -> None:
+    for kind, count in counts.items():
+        if count < 1:
+            raise ValueError(f"there must be a {kind} needle per duration, got {count}.")
+    if "visible" in counts and (others := set(grid_sizes) - set(HINTED_GRIDS)):
+        raise ValueError(
+            f"visible needles are hinted at for K = {', '.join(map(str, HINTED_GRIDS))}, got "
+            f"{min(others)}. Use one of these, or --needles hidden."
+        )
+
+
+def _play(item: tuple[Search, list[str]], *, config_hash: str) -> list[Record]:
+    """Let each policy look for the needle, one after another, with tiles in common."""
+    search, policies = item
+    task = _task(search)
+    cache, records = TileCache(CACHE_BYTES), []
+    for spec in policies:
+        policy = make_policy(spec)
+        env = gym.make(
+            "VideoAtlas-v0",
+            disable_env_checker=True,
+            tasks=[task],
+            grid_size=search.grid_size,
+            tile_size=TILE_SIZE,
+            # Cells of the needle's length or less cannot miss it: finer ones need not be opened.
+            min_expand_seconds=search.needle_seconds,
+            max_steps=MAX_STEPS,
+            cache=cache,
+            **policy.env_options,
+        )
+        seed = search.number
+        episode = rollout(env, policy, seed=seed, task=0)
+        key = _key(search, spec)
+        records.append(
+            Record.of(episode, key, config_hash=config_hash, seed=seed, task=task, policy=policy)
+        )
+        env.close()
+    return records
+
+
+def _task(search: Search) -> Task:
+    world = StoryWorld(
+        search.number,
+        search.duration_seconds,
+        needle_kinds=(search.needle,),
+        needle_seconds=search.needle_seconds,
+    )
+    task = needle(Story(world, StorySource(world)), np.random.default_rng(search.number))
+    name = f"world-{search.number}"
+    family = f"needle_{search.needle}"
+    return replace(task, task_id=f"{name}/{family}", family=family, group=name)
+
+
+def parse_durations(text: str) -> list[float]:
+    """Read durations: a list such as ``1m,1h,10h``, or ``1m..10h:16`` for 16 in equal ratios.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    ranges = re.fullmatch(r"(.+)\.\.(.+):(\d{1,4})", text.strip())
+    if not ranges:
+        return [parse_duration(part) for part in parse_list(text)]
+    low, high = parse_duration(ranges[1]), parse_duration(ranges[2])
+    count = int(ranges[3])
+    if not low < high or count < 2:
+        raise ValueError(
+            f"a range of durations ascends and has two or more, such as 1m..10h:16, got {text!r}."
+        )
+    return [round(float(d), 1) for d in np.geomspace(low, high, count)]
+
+
+def _parser() -> Parser:
+    parser = Parser("scaling", "Measure how search cost grows with the length of video.", EXAMPLE)
+    add = parser.add_argument
+    add(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="records, table and plot; resumed if it is there",
+    )
+    add(
+        "--durations",
+        default="1m..10h:16",
+        help="a list, or LOW..HIGH:COUNT (default: %(default)s)",
+    )
+    add("--policies", default=",".join(DEFAULT_POLICIES), help="specs (default: %(default)s)")
+    add("--grid-sizes", default="2,8", help="values of K (default: %(default)s)")
+    add("--needles", default=",".join(NEEDLES), help="kinds (default: %(default)s)")
+    add("--visible", type=int, default=8, metavar="N", help="visible ones per duration (8)")
+    add("--hidden", type=int, default=4, metavar="N", help="hidden ones per duration (4)")
+    add("--needle-seconds", type=float, default=2.0, metavar="S", help="of the shortest needle (2)")
+    add("--seed", type=int, default=0, help="other seeds give other worlds (0)")
+    add("--executor", default="serial", help=f"{' or '.join(EXECUTORS)} (serial)")
+    add("--workers", type=int, metavar="N", help="number of processes (one per core)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit code: 0, 2 for a mistake, 130 for Ctrl-C."""
+    return run_command("scaling", lambda: _run(_parser().parse_args(argv)))
+
+
+def _run(options: Namespace) -> int:
+    text = scaling(
+        out=options.out,
+        durations=parse_durations(options.durations),
+        policies=parse_list(options.policies),
+        grid_sizes=parse_grid_sizes(options.grid_sizes),
+        needles=parse_list(options.needles),
+        num_visible=options.visible,
+        num_hidden=options.hidden,
+        needle_seconds=options.needle_seconds,
+        seed=options.seed,
+        executor=options.executor,
+        workers=options.workers,
+    )
+    print(f"{text}\nTable, plot and records are in {options.out}.")
+    return 0
+
+
+def parse_grid_sizes(text: str) -> list[int]:
+    """Read values of K, whole numbers from 2.
+
+    Raises:
+        ValueError: If one of them is none, or there is none.
+    """
+    values = parse_list(text)
+    if not values or not all(
+        re.fullmatch(r"\d{1,2}", value) and int(value) > 1 for value in values
+    ):
+        raise ValueError(f"grid sizes are whole numbers from 2 to 64, such as 2,8; got {text!r}.")
+    return [int(value) for value in values]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""How a scene is filmed: shots without a cut, and the camera's way through each. Knows no pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from videoatlas_gym.story.needles import Stretch
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A stretch without a cut, and the camera's way through it: (x, y, zoom) at both its ends."""
+
+    stretch: Stretch
+    start: tuple[float, float, float]
+    end: tuple[float, float, float]
+    is_card: bool = False
+
+    def camera(self, frame: int) -> tuple[float, float, float]:
+        """Return where the camera is: x and y in [-1, 1], zoom from 1; it eases in and out."""
+        share = (frame - self.stretch.first) / max(1, len(self.stretch) - 1)
+        eased = share * share * (3 - 2 * share)
+        return tuple(a + (b - a) * eased for a, b in zip(self.start, self.end, strict=True))
+
+
+def cut_into_shots(
+    whole: Stretch,
+    card: Stretch,
+    events: Sequence[Stretch],
+    lengths: tuple[float, float],
+    random: np.random.Generator,
+) -> tuple[Shot, ...]:
+    """Cut a scene into shots that tile it.
+
+    Args:
+        whole: The scene.
+        card: Its beginning, a shot of its own where it is not empty.
+        events: Where no cut may fall: each lies whole within one shot.
+        lengths: Shortest and longest distance of cuts, in frames.
+        random: Source of chance.
+    """
+    cuts, frame = [whole.first], card.stop
+    while frame < whole.stop:
+        if not any(event.first < frame < event.stop for event in events):
+            cuts.append(frame)
+        frame += max(1, round(random.uniform(*lengths)))
+    edges = pairwise([*dict.fromkeys(cuts), whole.stop])
+    return tuple(_shot(Stretch(*edge), random, is_card=edge[1] <= card.stop) for edge in edges)
+
+
+def _shot(stretch: Stretch, random: np.random.Generator, *, is_card: bool) -> Shot:
+    """Draw the camera's way: it pans, tilts, moves in or out, or hardly moves."""
+    start = [*random.uniform(-0.9, 0.9, 2), random.uniform(1.0, 1.3)]
+    way = [*random.uniform(-0.5, 0.5, 2), random.uniform(-0.25, 0.25)]
+    kept = int(random.integers(4))  # pans, tilts and moves in mix; the kept one leads
+    moved = [
+        a + w * (1.0 if axis == kept else 0.2)
+        for axis, (a, w) in enumerate(zip(start, way, strict=True))
+    ]
+    low, high = (-1.0, -1.0, 1.0), (1.0, 1.0, 1.4)
+    end = np.clip(moved, low, high).tolist()
+    return Shot(stretch, tuple(map(float, start)), tuple(end), is_card)
