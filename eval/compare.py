@@ -7,6 +7,7 @@ the same, timing and work of the decoder excepted.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ from eval.executors import Executor, ExecutorError
 from eval.metrics import Depth
 from eval.record import Record
 from eval.records import RunDirectory, RunDirectoryError, Shard, hash_of_run, is_run
-from eval.report import write_report
+from eval.report import REPORT, short_report, write_report
 from eval.selection import FRAME_SEARCH, STORY, frame_search, story
 from policies.base import Policy
 from videoatlas_gym.cli import parse_tile_size
@@ -77,6 +78,7 @@ def compare(
     workers: int | None = None,
     shard: Shard | None = None,
     sheets: int = 2,
+    command: str = "",
 ) -> str:
     """Play what is not on record yet in `out`; write the report there and return it.
 
@@ -116,6 +118,7 @@ def compare(
         workers: How many processes play; None for one per core.
         shard: (i, n) plays part i of n of each task set, and may do so beside other parts.
         sheets: Draws the episodes about so many first tasks of each set.
+        command: The command line that asks for all this; the report repeats it.
 
     Returns:
         The report on all records in `out`, as Markdown.
@@ -174,6 +177,7 @@ def compare(
     config["policies"] = [{"name": p.name, "env_options": dict(p.env_options)} for p in made]
     config["task_sets"] = [selection.config for selection in selections]
     notes = {name: note for s in selections for name, note in s.notes.items()}
+    notes |= {"command": command} if command else {}
     plan = Plan(hash_of_run(config), config, tuple(s.tasks for s in selections), tuple(made))
     with closing(Player(plan)) as player:
         if not is_run(out):
@@ -216,7 +220,7 @@ def _build(plan: Plan, shard: Shard | None) -> None:
         tasks.build(indices(tasks, shard))
 
 
-def _run(options: Namespace) -> str:
+def _run(options: Namespace, command: str) -> str:
     """Call `compare` with what the command line says."""
     return compare(
         policies=parse_list(options.policies),
@@ -248,14 +252,17 @@ def _run(options: Namespace) -> str:
         workers=options.workers,
         shard=None if options.shard is None else parse_shard(options.shard),
         sheets=options.sheets,
+        command=command,
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code: 0, 2 for a mistake, 130 for Ctrl-C."""
-    options = compare_parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    options = compare_parser().parse_args(arguments)
     try:
-        text = _run(options)
+        if _run(options, f"videoatlas compare {shlex.join(arguments)}"):
+            print(short_report([options.out]), end="")
     except KeyboardInterrupt:
         print(
             "Interrupted; finished episodes are kept. Run the same command again to go on in "
@@ -269,8 +276,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ) as error:
         print(f"videoatlas compare: {error}", file=sys.stderr)
         return 2
-    print(text, end="")
-    print(f"Records and pictures are in {options.out}, with this report.", file=sys.stderr)
+    print(f"\nThe whole report is {Path(options.out, REPORT)}; records are beside it.")
     return 0
 
 

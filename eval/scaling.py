@@ -8,7 +8,6 @@ times finer than the one before, average to a curve instead of a staircase.
 
 from __future__ import annotations
 
-import os
 import re
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 import videoatlas_gym  # noqa: F401  (registers the environments)
+from eval.arguments import chosen_executor
 from eval.command_line import parse_duration, parse_list
 from eval.executors import EXECUTORS
 from eval.record import Record
@@ -114,8 +114,7 @@ def scaling(
         "searches": [asdict(search) for search in searches],
         "tile_size": list(TILE_SIZE),
     }
-    make = EXECUTORS[one_of("executor", executor, EXECUTORS)]
-    runner = make(workers or os.cpu_count() or 1)
+    runner = chosen_executor(executor, workers)
     with RunDirectory(out, config) as run:
         recorded = run.records
         items = [

@@ -1,36 +1,28 @@
-"""The demonstration draws a film that can be searched, and compares on it."""
+"""The demonstration compares all strategies on drawn stories and shows what came out."""
 
 import pytest
 
-from eval.demo import draw_film, main
-from videoatlas_gym.video import VideoReader
+from eval.demo import STRATEGIES, main
+from eval.records import read_records
+from policies.table import POLICIES
 
 
-def test_a_film_has_its_length_scenes_that_differ_and_frames_that_move():
-    frames = list(draw_film(minutes=0.5, seed=3))
-    assert len(frames) == 300 and frames[0].shape == (180, 320, 3)
-    changes = [abs(a.astype(int) - b).mean() for a, b in zip(frames, frames[1:], strict=False)]
-    cuts = [change for change in changes if change > 15]
-    assert 2 <= len(cuts) <= 8
-    assert 0 < min(changes)
+def test_the_demonstration_shows_every_strategy():
+    assert {spec.split("@")[0].split(":")[0] for spec in STRATEGIES} == set(POLICIES)
 
 
-def test_only_the_film_is_written_when_that_is_asked_for(tmp_path, capsys):
-    assert main(["--write", str(tmp_path / "film.mp4"), "--minutes", "0.2"]) == 0
-    assert abs(VideoReader(tmp_path / "film.mp4").duration_seconds - 12.0) < 0.2
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
-
-
-def test_the_demonstration_ends_with_a_table_and_says_where_it_lies(tmp_path, capsys):
-    flags = ["--minutes", "1", "--episodes", "1", "--out", str(tmp_path / "demo")]
+def test_the_demonstration_prints_its_table_and_names_its_report(tmp_path, capsys):
+    flags = ["--duration", "2m", "--worlds", "1", "--per-world", "2", "--out", str(tmp_path)]
     assert main(flags) == 0
     printed = capsys.readouterr().out
-    assert "| oracle" in printed and str(tmp_path / "demo") in printed
-    assert (tmp_path / "demo" / "comparison" / "table.md").exists()
+    assert printed.startswith("# ") and "| oracle" in printed
+    report = tmp_path / "comparison" / "report.md"
+    assert str(report) in printed and report.read_text().count("| best-first@colour |") >= 1
+    assert len(read_records(report.parent)) == len(STRATEGIES) * 4 * 2
 
 
-@pytest.mark.parametrize("minutes", ["0", "-1"])
-def test_a_film_without_length_is_refused(minutes):
+@pytest.mark.parametrize("flag", ["--worlds", "--per-world"])
+def test_a_wrong_number_is_refused(flag, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["--minutes", minutes])
-    assert stopped.value.code == 2
+        main([flag, "none", "--out", str(tmp_path)])
+    assert stopped.value.code == 2 and not list(tmp_path.iterdir())

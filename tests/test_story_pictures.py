@@ -149,6 +149,16 @@ def test_a_reader_of_pixels_finds_nothing_in_an_empty_landscape():
         assert read_thing(_pixels(scenery(theme, place, 2).view(0, 0, 1.1, 5))) == []
 
 
+@pytest.mark.parametrize("height", [81, 121])
+def test_digits_are_black_on_white_and_at_least_three_tenths_of_the_object(height: int):
+    image = thing("red", "cross", "47", height).convert("RGB")
+    grey, middle, reach = np.asarray(image.convert("L")), image.width // 2, height // 5
+    board = grey[round(0.62 * height) : -4, middle - reach : middle + reach]
+    ink = np.flatnonzero((board < 100).any(1))
+    assert ink[-1] - ink[0] + 1 >= 0.3 * height - 1
+    assert (board > 240).mean() > 0.2
+
+
 def test_an_object_is_as_high_as_asked_and_unknown_ones_are_named():
     assert thing("blue", "heart", "07", 97).height == 97
     with pytest.raises(ValueError, match="Did you mean 'heart'"):

@@ -142,3 +142,23 @@ def test_a_failure_leaves_no_file_behind(tmp_path, frames, keywords, message):
     with pytest.raises((ValueError, RuntimeError), match=message):
         write_video(tmp_path / "video.mp4", frames, **keywords)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_an_array_that_is_given_again_is_written_as_it_is_by_then(tmp_path, is_read_only):
+    def frames():
+        picture = np.empty((48, 64, 3), np.uint8)
+        for index in range(12):
+            if index % 3 == 0:
+                fresh = numbered_frame(index, 64, 48)
+                if is_read_only:
+                    picture = fresh
+                    picture.flags.writeable = False
+                else:
+                    picture[:] = fresh
+            yield picture
+
+    path = write_video(tmp_path / "held.mp4", frames(), frames_per_second=12)
+    with VideoReader(path) as reader:
+        shown = [read_number(reader.frame_at(index / 12).rgb) for index in range(12)]
+    assert shown == [index // 3 * 3 for index in range(12)]

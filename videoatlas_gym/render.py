@@ -174,7 +174,12 @@ def _font(size: int, path: str | None) -> ImageFont.FreeTypeFont:
 
 def _cut(text: str, size: int, width: int) -> str:
     """Shorten a line until it fits, marking the cut with three dots."""
-    font = _font(size, os.environ.get(FONT_VARIABLE))
+    return _cut_line(text, size, width, os.environ.get(FONT_VARIABLE))
+
+
+@lru_cache(maxsize=4096)
+def _cut_line(text: str, size: int, width: int, path: str | None) -> str:
+    font = _font(size, path)
     text = " ".join(text.split())
     if font.getlength(text) <= width - 4:
         return text
@@ -183,19 +188,28 @@ def _cut(text: str, size: int, width: int) -> str:
     return text + "..."
 
 
+@lru_cache(maxsize=4096)
+def _written(text: str, size: int, path: str | None) -> tuple[Image.Image, int]:
+    """Return how much ink a text puts where, as an "L" picture, and the width of its bar."""
+    font = _font(size, path)
+    length = int(font.getlength(text))
+    ink = Image.new("L", (length + 16, 2 * size + 8))  # with room for what hangs over or below
+    ImageDraw.Draw(ink).text((2, 1), text, font=font, fill=255)
+    return ink, length + 4
+
+
 def _burn(
     sheet: NDArray[np.uint8], texts: Sequence[tuple[str, Box]], *, size: int
 ) -> NDArray[np.uint8]:
     """Write texts, white on dark, into the top left corners of boxes that they never leave."""
     image = Image.fromarray(sheet)
-    font = _font(size, os.environ.get(FONT_VARIABLE))
     for text, box in texts:
         if not text:
             continue
+        ink, bar = _written(text, size, os.environ.get(FONT_VARIABLE))
         room = image.crop(box)
-        draw = ImageDraw.Draw(room)
-        draw.rectangle((0, 0, int(font.getlength(text)) + 4, size + 3), fill=(16, 16, 16))
-        draw.text((2, 1), text, font=font, fill=(255, 255, 255))
+        room.paste((16, 16, 16), (0, 0, bar + 1, size + 4))
+        room.paste((255, 255, 255), (0, 0), ink)
         image.paste(room, box[:2])
     return np.array(image)
 

@@ -91,13 +91,16 @@ def _silhouette(shape: str, side: int, inset: int) -> Image.Image:
     """Return the shape as a mask, made smaller by `inset` pixels all round."""
     mask = Image.new("L", (side, side))
     draw = ImageDraw.Draw(mask)
-    edge = 0.02 * side  # MinFilter sees no outside: a shape must not touch the border
+    edge = 0.02 * side
     if shape == "circle":
-        draw.ellipse((edge, edge, side - 1 - edge, side - 1 - edge), fill=255)
-    else:
-        corners = [(edge + x * 0.95 * side, edge + y * 0.95 * side) for x, y in _outline(shape)]
-        draw.polygon(corners, fill=255)
-    return mask.filter(ImageFilter.MinFilter(2 * inset + 1)) if inset else mask
+        near, far = edge + inset, side - 1 - edge - inset
+        draw.ellipse((near, near, far, far), fill=255)
+        return mask
+    corners = [(edge + x * 0.95 * side, edge + y * 0.95 * side) for x, y in _outline(shape)]
+    draw.polygon(corners, fill=255)
+    if inset:
+        draw.line([*corners, corners[0], corners[1]], 0, 2 * inset, joint="curve")
+    return mask
 
 
 def _outline(shape: str) -> Points:
