@@ -6,6 +6,7 @@ from comparing import SMALL_FLAGS, no_plots
 from eval.command_line import parse_budget, parse_duration, parse_shard
 from eval.compare import main
 from eval.records import read_config
+from eval.report import short_report
 from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 
@@ -94,7 +95,9 @@ def test_every_flag_reaches_the_configuration(video, tmp_path, capsys):
     with no_plots:
         assert main(arguments) == 0
     printed = capsys.readouterr()
-    assert printed.out == (out / "report.md").read_text()
+    assert short_report([out]) in printed.out
+    assert f"The whole report is {out / 'report.md'}" in printed.out
+    assert f"videoatlas compare --videos {video}" in (out / "report.md").read_text()
     assert str(out) in printed.err.splitlines()[-1]
     assert (out / "records-1-of-1.jsonl").read_bytes().count(b"\n") == 2 * 2 * 2 * 2
     config = read_config(out)["config"]

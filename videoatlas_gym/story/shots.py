@@ -53,14 +53,16 @@ def cut_into_shots(
 
 
 def _shot(stretch: Stretch, random: np.random.Generator, *, is_card: bool) -> Shot:
-    """Draw the camera's way: it pans, tilts, moves in or out, or hardly moves."""
-    start = [*random.uniform(-0.9, 0.9, 2), random.uniform(1.0, 1.3)]
-    way = [*random.uniform(-0.5, 0.5, 2), random.uniform(-0.25, 0.25)]
-    kept = int(random.integers(4))  # pans, tilts and moves in mix; the kept one leads
-    moved = [
-        a + w * (1.0 if axis == kept else 0.2)
-        for axis, (a, w) in enumerate(zip(start, way, strict=True))
-    ]
-    low, high = (-1.0, -1.0, 1.0), (1.0, 1.0, 1.4)
-    end = np.clip(moved, low, high).tolist()
-    return Shot(stretch, tuple(map(float, start)), tuple(end), is_card)
+    """Draw the camera's way: it pans or tilts, or (one shot in three) stands nearer and zooms."""
+    x, y = random.uniform(-0.9, 0.9, 2)
+    way_x, way_y = random.uniform(-0.6, 0.6, 2)
+    near, far = random.uniform(1.0, 1.15), random.uniform(1.2, 1.4)
+    kind = int(random.integers(6))
+    if kind < 2:  # zooming costs a resize per frame, so most shots do without
+        zooms = (near, far) if kind else (far, near)
+        way_x, way_y = 0.3 * way_x, 0.3 * way_y
+    else:
+        zooms = (1.0, 1.0)
+        way_x, way_y = (way_x, 0.2 * way_y) if kind < 5 else (0.2 * way_x, way_y)
+    end = np.clip([x + way_x, y + way_y], -1.0, 1.0).tolist()
+    return Shot(stretch, (float(x), float(y), zooms[0]), (*end, zooms[1]), is_card)
