@@ -27,22 +27,6 @@ directory, add --shard 1/4, --shard 2/4 ... to it."""
 BUDGET_AMOUNTS = ("frames", "steps")
 
 
-def parse_duration(text: str) -> float:
-    """Read a duration such as ``1h``, ``90m``, ``1h30m``, ``45s`` or ``3600`` in seconds.
-
-    Raises:
-        ValueError: If it is none, or not positive.
-    """
-    number = r"(?:(\d+(?:\.\d+)?){})?"
-    pattern = "".join(number.format(unit) for unit in ("h", "m", "s?"))
-    match = re.fullmatch(pattern, text.strip().lower())
-    amounts = [float(amount or 0) for amount in match.groups()] if match else [0.0]
-    seconds = sum(a * unit for a, unit in zip(amounts, (3600, 60, 1), strict=False))
-    if not seconds > 0:
-        raise ValueError(f"{text!r} is no duration. Write 1h, 90m, 1h30m or seconds such as 3600.")
-    return seconds
-
-
 def parse_depth(text: str) -> Depth:
     """Read a depth budget: a whole number or "auto".
 

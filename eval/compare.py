@@ -29,20 +29,18 @@ from eval.arguments import (
 from eval.command_line import (
     compare_parser,
     parse_depth,
-    parse_duration,
     parse_list,
     parse_shard,
 )
 from eval.episodes import Plan, Player, batches, indices
-from eval.executors import Executor, ExecutorError
+from eval.executors import Executor
 from eval.metrics import Depth
 from eval.record import Record
-from eval.records import RunDirectory, RunDirectoryError, Shard, hash_of_run, is_run
+from eval.records import RunDirectory, Shard, hash_of_run, is_run
 from eval.report import REPORT, short_report, write_report
 from eval.selection import FRAME_SEARCH, STORY, frame_search, story
 from policies.base import Policy
-from videoatlas_gym.cli import parse_tile_size
-from videoatlas_gym.video import VideoError
+from videoatlas_gym.cli import EXIT_INTERRUPTED, parse_duration, parse_tile_size, run_command
 
 DEFAULT_DEPTHS = (0, 1, 2, 3)
 
@@ -220,7 +218,7 @@ def _build(plan: Plan, shard: Shard | None) -> None:
         tasks.build(indices(tasks, shard))
 
 
-def _run(options: Namespace, command: str) -> str:
+def _compare(options: Namespace, command: str) -> str:
     """Call `compare` with what the command line says."""
     return compare(
         policies=parse_list(options.policies),
@@ -259,24 +257,25 @@ def _run(options: Namespace, command: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code: 0, 2 for a mistake, 130 for Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    return run_command("compare", lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     options = compare_parser().parse_args(arguments)
     try:
-        if _run(options, f"videoatlas compare {shlex.join(arguments)}"):
-            print(short_report([options.out]), end="")
+        has_records = bool(_compare(options, f"videoatlas compare {shlex.join(arguments)}"))
     except KeyboardInterrupt:
         print(
             "Interrupted; finished episodes are kept. Run the same command again to go on in "
             f"{options.out}",
             file=sys.stderr,
         )
-        return 130
-    except (
-        *(ValueError, ImportError, OSError),
-        *(VideoError, RunDirectoryError, ExecutorError),
-    ) as error:
-        print(f"videoatlas compare: {error}", file=sys.stderr)
-        return 2
-    print(f"\nThe whole report is {Path(options.out, REPORT)}; records are beside it.")
+        return EXIT_INTERRUPTED
+    if has_records:
+        print(short_report([options.out]), end="")
+        print(f"\nThe whole report is {Path(options.out, REPORT)}; records are beside it.")
+    else:
+        print("This shard has no episode to play; no report was made.")
     return 0
 
 

@@ -24,7 +24,7 @@ LOOK_AHEAD = 2
 """Batches per worker that are handed out before the first of them must be back."""
 
 
-class ExecutorError(Exception):
+class ExecutorError(ChildProcessError):
     """The work cannot go on; the message says why and what to do."""
 
 

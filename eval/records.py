@@ -41,7 +41,7 @@ Shard = tuple[int, int]
 """(i, n): part i of n of the tasks, 1 <= i <= n."""
 
 
-class RunDirectoryError(Exception):
+class RunDirectoryError(ValueError):
     """A directory cannot take these records; the message says why and what to do."""
 
 

@@ -24,14 +24,14 @@ from tqdm import tqdm
 
 import videoatlas_gym  # noqa: F401  (registers the environments)
 from eval.arguments import chosen_executor
-from eval.command_line import parse_duration, parse_list
+from eval.command_line import parse_list
 from eval.executors import EXECUTORS
 from eval.record import Record
 from eval.records import RunDirectory
 from eval.scaling_report import write_scaling_report
 from policies.rollout import rollout
 from policies.table import make_policy
-from videoatlas_gym.cli import Parser, run_command
+from videoatlas_gym.cli import Parser, parse_duration, run_command
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.story.needles import HINTED_GRIDS, NEEDLES
 from videoatlas_gym.story.plan import StoryWorld

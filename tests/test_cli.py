@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import videoatlas_gym
-from videoatlas_gym.cli import COMMANDS, Parser, main, parse_tile_size, run_command
+from videoatlas_gym.cli import COMMANDS, Parser, main, parse_duration, parse_tile_size, run_command
 from videoatlas_gym.subtitles import SubtitleError
 from videoatlas_gym.video import VideoOpenError
 
@@ -154,3 +154,25 @@ def test_nobody_reading_the_output_is_no_error():
     run = shell("videoatlas --help | true")
     assert run.returncode in (0, 141)  # 0 where the help was written before the reader left
     assert not run.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1h", 3600),
+        ("90m", 5400),
+        ("3600", 3600),
+        ("10h", 36000),
+        ("1h30m", 5400),
+        ("1.5s", 1.5),
+        ("2h5s", 7205),
+    ],
+)
+def test_durations_are_read(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0h", "-1h", "h", "1d", "1m1h", "nan", "1e3", "1h 2m"])
+def test_other_durations_are_refused(text):
+    with pytest.raises(ValueError, match="is no duration"):
+        parse_duration(text)

@@ -3,7 +3,7 @@
 import pytest
 from comparing import SMALL_FLAGS, no_plots
 
-from eval.command_line import parse_budget, parse_duration, parse_shard
+from eval.command_line import parse_budget, parse_shard
 from eval.compare import main
 from eval.records import read_config
 from eval.report import short_report
@@ -68,12 +68,8 @@ def test_a_mistake_gives_one_sentence_and_writes_nothing(video, tmp_path, capsys
     flags, sentence = MISTAKES[name]
     out = tmp_path / "run"
     arguments = ["--videos", str(video), "--policies", "uniform", "--out", str(out), *SMALL_FLAGS]
-    try:
-        code = main([*arguments, *flags])
-    except SystemExit as stopped:
-        code = stopped.code
+    assert main([*arguments, *flags]) == 2
     output = capsys.readouterr()
-    assert code == 2
     assert sentence in output.err.splitlines()[-1]
     assert "videoatlas compare: " in output.err and "Traceback" not in output.err
     assert not output.out and not out.exists()
@@ -98,7 +94,6 @@ def test_every_flag_reaches_the_configuration(video, tmp_path, capsys):
     assert short_report([out]) in printed.out
     assert f"The whole report is {out / 'report.md'}" in printed.out
     assert f"videoatlas compare --videos {video}" in (out / "report.md").read_text()
-    assert str(out) in printed.err.splitlines()[-1]
     assert (out / "records-1-of-1.jsonl").read_bytes().count(b"\n") == 2 * 2 * 2 * 2
     config = read_config(out)["config"]
     story, search = config.pop("task_sets")
@@ -160,21 +155,5 @@ def test_shards_are_read():
 
 
 def test_the_help_shows_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
-    assert stopped.value.code == 0
+    assert main(["--help"]) == 0
     assert "videoatlas compare --videos recordings/" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("1h", 3600), ("90m", 5400), ("3600", 3600), ("10h", 36000), ("1h30m", 5400), ("1.5s", 1.5)],
-)
-def test_durations_are_read(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "0h", "-1h", "h", "1d", "1m1h", "nan", "1e3"])
-def test_other_durations_are_refused(text):
-    with pytest.raises(ValueError, match="is no duration"):
-        parse_duration(text)

@@ -16,7 +16,6 @@ from videoatlas_gym import Action, StoryEnv
 from videoatlas_gym.cli import main
 from videoatlas_gym.observation import decode_text
 from videoatlas_gym.story import PICTURE_FAMILIES, QUESTION_FAMILIES
-from videoatlas_gym.story.command import parse_duration
 from videoatlas_gym.subtitles import load_subtitles
 from videoatlas_gym.tasks import make_task
 from videoatlas_gym.video import VideoReader
@@ -162,7 +161,7 @@ def test_an_interrupted_command_leaves_nothing_half(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--duration 10x", "a length is seconds, or such as 45s, 10m or 1h30m, got '10x'"),
+        ("--duration 10x", "'10x' is no duration"),
         ("--duration 5s", "a story lasts 30 s"),
         ("--difficulty heard", "unknown difficulty 'heard'. Did you mean 'hard'"),
         ("--needle hiden", "unknown --needle 'hiden'. Did you mean 'hidden'"),
@@ -179,11 +178,3 @@ def test_a_mistake_in_the_command_is_one_sentence(tmp_path, capsys, monkeypatch,
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_lengths_are_read_as_people_write_them():
-    texts = {"90": 90, "45s": 45, "10m": 600, "1h": 3600, "1h30m": 5400, "2h5s": 7205, "1.5": 1.5}
-    assert {text: parse_duration(text) for text in texts} == texts
-    for text in ("", "m", "1d", "-5", "1h 2m", "30m1h"):
-        with pytest.raises(ValueError, match="a length is"):
-            parse_duration(text)

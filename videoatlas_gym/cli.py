@@ -34,7 +34,7 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "compare": Command(
         "eval.compare",
-        "play policies on the same tasks; records and a table",
+        "play policies on the same tasks; records and a report",
         "videoatlas compare --videos recordings/ --policies random,bfs,oracle --out runs/first",
     ),
     "report": Command(
@@ -42,9 +42,14 @@ COMMANDS: dict[str, Command] = {
         "tables and plots of a comparison, from its records alone",
         "videoatlas report runs/first",
     ),
+    "scaling": Command(
+        "eval.scaling",
+        "how the cost of a search grows with the length of the video, with fits and a plot",
+        "videoatlas scaling --durations 1m..10h:16 --out runs/scaling",
+    ),
     "demo": Command(
         "eval.demo",
-        "the comparison of all baselines on a film that is drawn for it",
+        "the comparison of all strategies on hour-long stories that are drawn for it",
         "videoatlas demo --out runs/demo",
     ),
     "sheet": Command(
@@ -143,6 +148,22 @@ def parse_tile_size(text: str) -> tuple[int, int]:
     if not (match := re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)):
         raise ValueError(f"a tile size is WIDTHxHEIGHT in pixels, such as 320x180, got {text!r}.")
     return int(match[1]), int(match[2])
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration such as ``1h``, ``90m``, ``1h30m``, ``45s`` or ``3600`` in seconds.
+
+    Raises:
+        ValueError: If it is none, or not positive.
+    """
+    number = r"(?:(\d+(?:\.\d+)?){})?"
+    pattern = "".join(number.format(unit) for unit in ("h", "m", "s?"))
+    match = re.fullmatch(pattern, text.strip().lower())
+    amounts = [float(amount or 0) for amount in match.groups()] if match else [0.0]
+    seconds = sum(a * unit for a, unit in zip(amounts, (3600, 60, 1), strict=False))
+    if not seconds > 0:
+        raise ValueError(f"{text!r} is no duration. Write 1h, 90m, 1h30m or seconds such as 3600.")
+    return seconds
 
 
 def _exit_code(function: Callable[[], int]) -> int:

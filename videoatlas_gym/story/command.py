@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ import pysubs2
 from PIL import Image
 from tqdm import tqdm
 
-from videoatlas_gym.cli import Parser, run_command
+from videoatlas_gym.cli import Parser, parse_duration, run_command
 from videoatlas_gym.cues import Subtitles
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.story.difficulty import DIFFICULTIES, make_difficulty
@@ -43,21 +42,6 @@ EXAMPLE = """\
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code: 0, 2 for a mistake, 130 for Ctrl-C."""
     return run_command("story", lambda: _run(_parser().parse_args(argv)))
-
-
-def parse_duration(text: str) -> float:
-    """Read a length such as ``90``, ``45s``, ``10m`` or ``1h30m`` in seconds.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
-        return float(text)
-    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text)
-    if not text or not parts:
-        raise ValueError(f"a length is seconds, or such as 45s, 10m or 1h30m, got {text!r}.")
-    hours, minutes, seconds = (int(number or 0) for number in parts.groups())
-    return 3600.0 * hours + 60.0 * minutes + seconds
 
 
 def facts(world: StoryWorld, subtitles: Subtitles, tasks: Sequence[Task]) -> dict[str, Any]:
