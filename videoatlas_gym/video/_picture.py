@@ -100,6 +100,29 @@ def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
+class Scalers:
+    """Scales pictures to RGB, AREA filter; keeps the contexts of the sizes used last.
+
+    Building one costs more than scaling with it, and `frame.reformat()` builds one for each frame.
+    Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[tuple[int, int], tuple[int, int]], VideoReformatter]
+        self._kept = OrderedDict()
+
+    def scaled(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return uint8 (height, width, 3) of `size`, which is (width, height)."""
+        key = ((frame.width, frame.height), size)
+        scaler = self._kept.pop(key, None) or VideoReformatter()
+        self._kept[key] = scaler
+        if len(self._kept) > _KEPT_SCALERS:
+            self._kept.popitem(last=False)
+        return scaler.reformat(
+            frame, *size, format="rgb24", interpolation="AREA", threads=1
+        ).to_ndarray()
+
+
 class Painter:
     """Turns decoded pictures of one track into RGB arrays; keeps its scalers between calls."""
 
@@ -107,7 +130,7 @@ class Painter:
         self._native_size = native_size
         self._pixel_aspect = pixel_aspect
         self._native_scaler = VideoReformatter()
-        self._scalers: OrderedDict[tuple[int, int], VideoReformatter] = OrderedDict()
+        self._scalers = Scalers()
 
     def paint(self, frame: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """Return read-only uint8 (height, width, 3): native pixels, or a letterboxed tile."""
@@ -126,7 +149,8 @@ class Painter:
 
     def _boxed(self, frame, orientation, shown_size, box) -> NDArray[np.uint8]:
         width, height = fitted_size(shown_size, box)
-        picture = orientation.upright(self._scaled(frame, orientation.turned((width, height))))
+        turned = orientation.turned((width, height))
+        picture = orientation.upright(self._scalers.scaled(frame, turned))
         if (width, height) == box:
             return picture
         canvas = np.empty((box[1], box[0], 3), np.uint8)
@@ -134,13 +158,3 @@ class Painter:
         left, top = (box[0] - width) // 2, (box[1] - height) // 2
         canvas[top : top + height, left : left + width] = picture
         return canvas
-
-    def _scaled(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
-        scaler = self._scalers.pop(size, None) or VideoReformatter()
-        self._scalers[size] = scaler
-        if len(self._scalers) > _KEPT_SCALERS:
-            self._scalers.popitem(last=False)
-        # One's own scaler, because frame.reformat() builds a new swscale context for every frame.
-        return scaler.reformat(
-            frame, *size, format="rgb24", interpolation="AREA", threads=1
-        ).to_ndarray()

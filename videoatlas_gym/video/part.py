@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import lru_cache
@@ -19,8 +20,11 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.cues import Subtitles
 from videoatlas_gym.subtitles import resolve_subtitles
-from videoatlas_gym.video._picture import fitted_size
+from videoatlas_gym.video._picture import Scalers, fitted_size
 from videoatlas_gym.video.source import LETTERBOX_RGB, VideoSource
+
+_OF_THREAD = threading.local()
+"""Holds the scalers of each thread."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,14 @@ def boxed(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     native = (rgb.shape[1], rgb.shape[0])
     width, height = fitted_size(native, size)
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    scaled = picture.reformat(width, height, format="rgb24", interpolation="AREA")
+    if not hasattr(_OF_THREAD, "scalers"):
+        _OF_THREAD.scalers = Scalers()
+    scaled = _OF_THREAD.scalers.scaled(picture, (width, height))
+    if (width, height) == tuple(size):
+        return scaled
     tile = np.empty((size[1], size[0], 3), np.uint8)
     tile[:] = LETTERBOX_RGB
-    tile[picture_window(native, size)] = scaled.to_ndarray()
+    tile[picture_window(native, size)] = scaled
     return tile
 
 
