@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11 and make:
-#   make demo    own virtual environment, install, compare all baselines on a drawn film
+#   make demo    own virtual environment, install, compare all strategies on hour-long stories
 #   make test    own virtual environment, install all that the tests need, full suite
 PYTHON ?= python3
 # The CPU build is enough. Set TORCH to another requirement to test with another one.
@@ -23,7 +23,7 @@ lint: .venv/test/.installed
 
 .venv/demo/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv/demo
-	.venv/demo/bin/python $(PIP) --editable .
+	.venv/demo/bin/python $(PIP) --editable ".[report]"
 	touch $@
 
 .venv/test/.installed: setup.cfg pyproject.toml
