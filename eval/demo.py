@@ -17,8 +17,10 @@ STRATEGIES = (
     *("best-first@subtitles", "best-first@colour", "best-first@change", "exhaustive", "oracle"),
 )
 """All strategies, and best-first with each scorer that questions in words can be asked with."""
-MAX_STEPS = 700
-"""Enough to open every cell of an hour down to 0.9 s at K = 4, and to come back."""
+GRID_SIZE = 3
+"""Four depths of an hour then show cells of 400 s, 44 s, 4.9 s and 0.55 s."""
+MAX_STEPS = 1700
+"""Enough to open every cell of an hour that is longer than a second, and to come back."""
 EXAMPLE = """  videoatlas demo --out runs/demo
   videoatlas demo --worlds 20 --per-world 10 --out runs/demo_200"""
 
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             *("--worlds", options.worlds, "--per-world", options.per_world),
             *("--policies", ",".join(STRATEGIES), "--depths", "0,1,2,3"),
             *("--reader", "truth", "--executor", "processes", "--max-steps", str(MAX_STEPS)),
-            *("--grid-size", "4", "--tile-size", "96x54", "--out", str(out)),
+            *("--grid-size", str(GRID_SIZE), "--tile-size", "96x54", "--out", str(out)),
         ]
     )
     return code

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from policies.base import Decision, Info, Observation, Policy
 from policies.frontiers import Closed
 from policies.grounding import WHOLE, covering_cells, moments_in, shares
-from policies.reading import AnswerReader, ScoreReader, keepable, right_answer
+from policies.reading import AnswerReader, ScoreReader, TruthReader, keepable
 from policies.traversal import Traversal, steps_left
 from videoatlas_gym.actions import Action, codes, decode
 from videoatlas_gym.span import Span
@@ -96,15 +96,23 @@ class Hoarder(Policy):
 class Oracle(Policy):
     """Knows the truth and takes the shortest way to it: an upper bound, marked as privileged.
 
+    It bounds what can be found: what must be seen and is not, because no view that the budgets
+    allow shows it, is answered by a guess, as the perfect reader does.
+
     For grounding it keeps the largest cells that lie inside the truth and, at the finest level,
     those that do for the most part, short ones only as densely as their spans grow together;
     otherwise one cell that shows a true moment, or one of each span that must be seen.
-    Then it gives the right answer; where it knows no moment but must have kept one, it keeps the
-    first that may be kept. It decides from the state alone, so it works in both traversals.
+    Then it answers; where it knows no moment but must have kept one, it keeps the first that may be
+    kept. It decides from the state alone, so it works in both traversals.
     """
 
     name = "oracle"
     is_privileged: ClassVar[bool] = True
+
+    def reset(self, observation: Observation, info: Info) -> None:
+        """Take the truth."""
+        self._reader = TruthReader()
+        self._reader.begin(observation, seed=self.seed, task=self.task)
 
     def act(self, observation: Observation, info: Info) -> Decision:
         """Keep, descend, climb or answer, whichever comes first."""
@@ -123,7 +131,7 @@ class Oracle(Policy):
                 return Decision(Action("BACKTRACK"))
         if state.rules.finish_requires_evidence and not state.scratchpad.finds and may_keep.any():
             return Decision(Action("ADD_TO_SCRATCHPAD", int(np.argmax(may_keep))))
-        return Decision(right_answer(self.task) or Action("FINISHED"))
+        return Decision(self._reader.answer(state, info))
 
     def _is_done(self, state: AtlasState) -> bool:
         """Whether what was kept settles it; grounding goes on until nothing is left to open."""

@@ -162,3 +162,18 @@ def first_depth_that_shows(span, seconds, grid_size):
 def nearby(span, width):
     """Return the numbers of the cells around a span, of those `width` seconds long."""
     return range(int(span.start_seconds / width) - 1, int(span.end_seconds / width) + 2)
+
+
+def test_the_oracle_guesses_where_no_view_within_its_depth_shows_what_must_be_seen():
+    """An upper bound of what can be found, not of what is known: at depth 0 it is at chance."""
+    shown = Span(1000.3, 1001.7)  # between the moments of the first view
+    options, small = tuple("abcd"), {"grid_size": 8, "tile_size": TINY}
+    right = 0
+    for answer in range(4):
+        task = MultipleChoice(
+            DrawnSource(3600.0), "Which?", options=options, answer=answer, truth=(shown,)
+        )
+        for seed in range(10):
+            right += play(Oracle(), task, max_depth=0, seed=seed, **small).score
+        assert play(Oracle(), task, max_depth=1, **small).score == 1.0
+    assert right < 20

@@ -6,6 +6,7 @@ be compared, stored as JSON, forked and merged without a video (VideoAtlas, sect
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 
@@ -195,10 +196,16 @@ class AtlasState:
         status = np.where(self.dead, DEAD, 0).astype(np.int8)
         status[self.scratchpad.lies_in_each(self.view.starts, self.view.ends)] |= EVIDENCE
         if not self.scan:
-            for bit, cells in ((VISITED, self.visited), (QUEUED, self.queue)):
-                inside = [c.path[-1] for c in cells if c.path and c.path[:-1] == self.current.path]
-                status[inside] |= bit
+            status[self._inside(self.visited)] |= VISITED
+            status[self._inside(self.queue)] |= QUEUED
         return _locked(status)
+
+    def _inside(self, cells: Collection[Cell]) -> list[int]:
+        """Return which displayed cells are among `cells`; costs the smaller of both numbers."""
+        here = self.current
+        if isinstance(cells, frozenset) and len(cells) > self.num_cells:
+            return [index for index in range(self.num_cells) if here.child(index) in cells]
+        return [c.path[-1] for c in cells if c.path and c.path[:-1] == here.path]
 
     def merge(self, *others: AtlasState) -> AtlasState:
         """Join the memories of other states into this one, which keeps its own place.
