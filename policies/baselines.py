@@ -86,10 +86,14 @@ class Hoarder(Policy):
             answer = self.reader.answer(state, info)
             if answer != Action("FINISHED"):
                 return Decision(answer)
+        kept = [find.seconds for find in state.scratchpad.finds]
         for verb in ("ADD_TO_SCRATCHPAD", "EXPAND", "MARK_PROMISING"):
-            legal = np.flatnonzero(mask[codes(verb, state.num_cells)])
-            if len(legal):
-                return Decision(Action(verb, int(self._random.choice(legal))))
+            legal = mask[codes(verb, state.num_cells)] > 0
+            if verb == "ADD_TO_SCRATCHPAD":
+                # Of moments that are one item the newest stays: without this they would take turns.
+                legal = legal & ~np.isin(state.view.moments, kept)
+            if legal.any():
+                return Decision(Action(verb, int(self._random.choice(np.flatnonzero(legal)))))
         return Decision(self.reader.answer(state, info))
 
 

@@ -181,6 +181,13 @@ def test_hoarder_keeps_everything_that_it_sees():
     assert {(16.0 * i, 16.0 * i + 16.0) for i in range(4)} <= kept and len(kept) == 8
 
 
+def test_hoarder_keeps_each_moment_once_however_close_they_are():
+    episode = play(Hoarder(), task_of("open_question"), max_depth=5, min_expand_seconds=0.0)
+    assert episode.actions["ADD_TO_SCRATCHPAD"] <= 4 * 6 and episode.terminated
+    assert episode.resolution_seconds < 1.0  # moments of one view are one item there
+
+
+
 HOARDED = 150
 """Episodes, each about another picture."""
 
