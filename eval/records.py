@@ -21,6 +21,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,8 +31,8 @@ import numpy as np
 import PIL
 
 import videoatlas_gym
-from eval.files import write_atomically, write_beside
 from eval.record import SCHEMA_VERSION, Key, Record
+from videoatlas_gym.files import partial_of, write_atomically, write_synced
 from videoatlas_gym.trajectory import Trajectory
 
 CONFIG, RECORDS = "config.json", "records.jsonl"
@@ -292,14 +293,10 @@ def _difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 def _write_once(path: Path, text: str) -> None:
     """Write a file, atomically, unless it is there: of several writers the first one wins."""
-    partial = write_beside(path, text.encode())
-    try:
+    with partial_of(path) as partial, suppress(FileExistsError):
+        write_synced(partial, text)
         os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
 
 
 def _is_partial(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(".partial")
+    return path.name.startswith(".") and ".partial" in path.suffixes

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from eval import details
-from eval.files import write_atomically
 from eval.markdown import code, escape, grid, picture
 from eval.metrics import cells_of, summaries
 from eval.plots import Plot, draw
@@ -23,6 +22,7 @@ from eval.record import Key, Record
 from eval.records import CONFIG, RunDirectoryError, read_config, read_records
 from eval.tables import Axes, counts, scores, table, title
 from videoatlas_gym.cli import Parser
+from videoatlas_gym.files import write_atomically
 
 REPORT = "report.md"
 MAX_SHEETS = 12

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.drawing import clock
-from eval.files import write_atomically
 from eval.fits import Fit
 from eval.markdown import escape, grid, picture
 from eval.records import RunDirectoryError, read_config, read_records
 from eval.scaling_curves import Curve, curves
 from eval.scaling_plot import scaling_plot
+from videoatlas_gym.files import write_atomically
 
 REPORT, PLOT = "scaling.md", "scaling.png"
 

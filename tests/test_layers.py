@@ -18,7 +18,7 @@ PACKAGES = {
 THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
 """All that the world may import besides the standard library."""
 FLOW = (
-    *("errors", "span", "usage", "memory", "actions", "state", "atlas"),
+    *("errors", "files", "span", "usage", "memory", "actions", "state", "atlas"),
     *("cues", "_subtitle_text", "subtitles", "video"),
     *(
         "render",

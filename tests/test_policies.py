@@ -187,7 +187,6 @@ def test_hoarder_keeps_each_moment_once_however_close_they_are():
     assert episode.resolution_seconds < 1.0  # moments of one view are one item there
 
 
-
 HOARDED = 150
 """Episodes, each about another picture."""
 

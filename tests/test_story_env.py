@@ -158,6 +158,22 @@ def test_an_interrupted_command_leaves_nothing_half(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_command_replaces_nothing_unless_told_to(tmp_path, capsys):
+    command = ["story", "--out", str(tmp_path / "world.mp4"), "--duration", "30s"]
+    (tmp_path / "world.srt").write_text("mine")
+    assert main(command) == 2
+    assert "world.srt' is there already; name another file, or add --overwrite" in (
+        capsys.readouterr().err
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["world.srt"]
+    assert main([*command, "--overwrite", "--frames-per-second", "2"]) == 0
+    assert "-->" in (tmp_path / "world.srt").read_text()
+    (tmp_path / "other.json").mkdir()
+    assert main(["story", "--out", str(tmp_path / "other.mp4"), "--overwrite"]) == 2
+    assert "other.json' is a folder" in capsys.readouterr().err
+    assert not (tmp_path / "other.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -165,7 +181,7 @@ def test_an_interrupted_command_leaves_nothing_half(tmp_path):
         ("--duration 5s", "a story lasts 30 s"),
         ("--difficulty heard", "unknown difficulty 'heard'. Did you mean 'hard'"),
         ("--needle hiden", "unknown --needle 'hiden'. Did you mean 'hidden'"),
-        ("--number -1", "counts from 0, got -1"),
+        ("--number -1", "whole number from 0, got -1"),
         ("--questions -1", "--questions must be at least 0"),
         ("--out world.gif", "unknown suffix of --out '.gif'"),
         ("--out nowhere/world.mp4", "there is no folder 'nowhere'"),

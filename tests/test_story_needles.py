@@ -85,6 +85,18 @@ def test_hints_lead_at_any_rate(rate):
             assert min(shares, default=1) >= FAINTEST and shares == sorted(set(shares))
 
 
+@pytest.mark.parametrize(("rate", "seconds"), [(10, 0.1), (1, 0.5), (5, 0.2)])
+def test_hints_lead_to_a_needle_of_one_frame(rate, seconds):
+    for world in placed("visible", 3600, numbers=range(60), rate=rate, seconds=seconds):
+        needle = world.needles[0]
+        assert len(needle.stretch) == 1
+        for depth, (frames, own) in enumerate(coarse_views(world, 2)):
+            if any(frame in needle.stretch for frame in frames):
+                break
+            assert 0 < needle.share_at(own) < 1, (world.number, depth)
+        assert own in needle.stretch
+
+
 def test_frames_that_are_not_on_the_way_to_any_visible_needle_show_nothing_of_it():
     [world] = placed("visible", 3600, numbers=[4])
     [needle] = world.needles

@@ -1,7 +1,9 @@
 """The plan of a story: its parts tile, its names are unique, its events disturb nothing."""
 
+import gc
 import pickle
 import time
+import weakref
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +13,7 @@ import pytest
 from videoatlas_gym.story.difficulty import DIFFICULTIES, Difficulty, make_difficulty
 from videoatlas_gym.story.names import COLOURS, PLACES, SHAPES, THEMES
 from videoatlas_gym.story.plan import MAX_EVENTS_OF_SCENE, StoryWorld
+from videoatlas_gym.story.source import StorySource
 
 DURATIONS = (30, 31.7, 60, 90.05, 300, 600, 1800, 3600, 10 * 3600, 100 * 3600)
 BOTH = ("visible", "hidden")
@@ -53,6 +56,11 @@ def test_chapters_scenes_and_shots_tile(world):
         assert_tiles(scene.stretch, [shot.stretch for shot in shots])
         assert [shot.is_card for shot in shots].count(True) == (len(world.card(scene)) > 0)
         assert shots[0].stretch == world.card(scene) or not shots[0].is_card
+        events = [event.stretch for event in world.events if event.scene == scene]
+        for shot in shots[shots[0].is_card : -1]:
+            seconds = len(shot.stretch) / world.frames_per_second
+            is_held = any(event.stop == shot.stretch.stop for event in events)
+            assert 4.99 < seconds < (15.01 if not is_held else 40)
 
 
 @every_world
@@ -174,7 +182,7 @@ def test_the_plan_of_ten_hours_is_made_in_a_second():
 @pytest.mark.parametrize(
     ("sizes", "sentence"),
     [
-        ({"number": -1}, "counts from 0, got -1"),
+        ({"number": -1}, "whole number from 0, got -1"),
         ({"duration_seconds": 29}, "lasts 30 s to 1e.07 s, got 29 s"),
         ({"duration_seconds": float("nan")}, "got nan"),
         ({"duration_seconds": float("inf")}, "got inf"),
@@ -193,7 +201,14 @@ def test_the_plan_of_ten_hours_is_made_in_a_second():
         ({"difficulty": Difficulty(events_per_minute=0)}, "must be positive"),
         ({"difficulty": Difficulty(events_per_minute=4)}, "would fill 80%"),
         ({"difficulty": Difficulty(height=(0.1, 0.3))}, "digits stay readable"),
-        ({"difficulty": Difficulty(height=0.3)}, "height is a pair"),
+        ({"difficulty": {"height": 0.3}}, "height is a pair"),
+        ({"difficulty": {"told": "x"}}, "told must be a finite number, got 'x'"),
+        ({"difficulty": "hart"}, "Did you mean 'hard'"),
+        ({"duration_seconds": float("nan")}, "duration_seconds must be a finite number"),
+        ({"duration_seconds": "1h"}, "duration_seconds must be a finite number, got '1h'"),
+        ({"number": 1.5}, "the number of a world must be a whole number from 0, got 1.5"),
+        ({"frames_per_second": "10"}, "frames_per_second must be a whole number from 1 to 60"),
+        ({"needle_seconds": "2"}, "needle_seconds must be a finite number"),
         ({"difficulty": Difficulty(told=1.5)}, r"told is a share in \[0, 1\], got 1.5"),
     ],
 )
@@ -214,3 +229,31 @@ def test_difficulties_come_by_name_as_values_or_as_numbers():
     with pytest.raises(TypeError, match="got 3"):
         make_difficulty(3)
     assert make_difficulty("medium") == Difficulty()
+
+
+def test_equal_numbers_are_equal_worlds_with_equal_fingerprints():
+    made = [
+        StoryWorld(3, 600, Difficulty(told=told, height=height))
+        for told, height in ((1, (0.3, 0.4)), (1.0, [0.3, 0.4]), (np.float64(1), (0.3, 0.4)))
+    ]
+    assert made[0] == made[1] == made[2]
+    assert len({StorySource(world).fingerprint() for world in made}) == 1
+
+
+def test_lengths_are_log_uniform_and_heights_uniform():
+    events = [event for n in range(6) for event in StoryWorld(n, 36000).events]
+    logs = np.log([len(event.stretch) / 10 for event in events])
+    heights = [event.height for event in events]
+    for values, low, high in ((logs, np.log(3), np.log(12)), (heights, 0.32, 0.45)):
+        quarters = np.quantile((np.array(values) - low) / (high - low), (0.25, 0.5, 0.75))
+        assert np.abs(quarters - (0.25, 0.5, 0.75)).max() < 0.04
+
+
+def test_a_world_that_is_no_longer_used_is_freed():
+    world = StoryWorld(5, 600)
+    StorySource(world).frame_at(300.0)
+    assert world.shots(world.scenes[0])
+    there = weakref.ref(world)
+    del world
+    gc.collect()
+    assert there() is None

@@ -5,9 +5,34 @@ Every check raises ValueError with what was got and what is allowed.
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+
 import numpy as np
 
+from videoatlas_gym.errors import shown
 from videoatlas_gym.observation import MAX_PATH
+
+
+def checked_whole(name: str, value: object, low: int, high: int | None = None) -> int:
+    """Return a whole number of at least `low` and at most `high`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if (
+        not (is_number and math.isfinite(value) and int(value) == value and value >= low)
+        or high is not None
+        and value > high
+    ):
+        allowed = f"from {low} to {high}" if high is not None else f"from {low}"
+        raise ValueError(f"{name} must be a whole number {allowed}, got {shown(value)}.")
+    return int(value)
+
+
+def checked_number(name: str, value: object) -> float:
+    """Return a finite number as a float."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value)):
+        raise ValueError(f"{name} must be a finite number, got {shown(value)}.")
+    return float(value)
 
 
 def check_grid_size(grid_size: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import math
 import os
 import re
 import sys
@@ -156,12 +157,12 @@ def parse_duration(text: str) -> float:
     Raises:
         ValueError: If it is none, or not positive.
     """
-    number = r"(?:(\d+(?:\.\d+)?){})?"
-    pattern = "".join(number.format(unit) for unit in ("h", "m", "s?"))
+    number = r"(\d+(?:\.\d+)?)"
+    pattern = rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?|{number}"
     match = re.fullmatch(pattern, text.strip().lower())
-    amounts = [float(amount or 0) for amount in match.groups()] if match else [0.0]
-    seconds = sum(a * unit for a, unit in zip(amounts, (3600, 60, 1), strict=False))
-    if not seconds > 0:
+    amounts = [float(amount or 0) for amount in match.groups()] if match else []
+    seconds = sum(a * unit for a, unit in zip(amounts, (3600, 60, 1, 1), strict=False))
+    if not 0 < seconds < math.inf:
         raise ValueError(f"{text!r} is no duration. Write 1h, 90m, 1h30m or seconds such as 3600.")
     return seconds
 

@@ -22,6 +22,7 @@ from PIL import Image
 
 from videoatlas_gym import render
 from videoatlas_gym.cli import Parser, parse_tile_size, run_command
+from videoatlas_gym.files import replacing
 from videoatlas_gym.span import Cell, GridGeometry, Span
 from videoatlas_gym.subtitles import Subtitles, resolve_subtitles
 from videoatlas_gym.tasks import find_files
@@ -282,12 +283,8 @@ def _checked_output(out: Path, files: Sequence[Path]) -> Path:
 
 def _write(out: Path, picture: NDArray[np.uint8]) -> None:
     """Write the picture; the file appears whole or not at all, and replaces an older one."""
-    partial = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
-    try:
+    with replacing(out) as partial:
         Image.fromarray(picture).save(partial, FORMATS[out.suffix.lower()], quality=JPEG_QUALITY)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ them again.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.actions import Action
 from videoatlas_gym.env import VideoAtlasEnv
+from videoatlas_gym.files import replacing
 from videoatlas_gym.state import AtlasState
 
 SCHEMA_VERSION = 1
@@ -92,9 +92,8 @@ class Trajectory:
         path = Path(path)
         header = {**self.to_json(), "events": None}
         lines = [json.dumps(header), *(json.dumps(event) for event in self.events)]
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Trajectory:

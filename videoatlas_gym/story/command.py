@@ -1,16 +1,16 @@
 """`videoatlas story`: a procedural world as files that any other tool can read.
 
-Writes the video, its subtitles, and the plan with questions and answers as JSON. Each file appears
-whole or not at all.
+Writes the video, its subtitles, and the plan with questions and answers as JSON: all of them whole,
+or none.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from videoatlas_gym.cli import Parser, parse_duration, run_command
 from videoatlas_gym.cues import Subtitles
 from videoatlas_gym.errors import one_of
+from videoatlas_gym.files import replacing
 from videoatlas_gym.story.difficulty import DIFFICULTIES, make_difficulty
 from videoatlas_gym.story.narration import narration
 from videoatlas_gym.story.needles import NEEDLES, Stretch
@@ -122,6 +123,7 @@ def _parser() -> Parser:
     add("--questions", type=int, default=20, metavar="N", help="questions in the .json (20)")
     add("--needle", action="append", default=[], help="visible or hidden; may be repeated")
     add("--needle-seconds", type=float, default=2.0, metavar="S", help="length of needles (2)")
+    add("--overwrite", action="store_true", help="replace files that are there")
     return parser
 
 
@@ -143,16 +145,33 @@ def _run(options: Namespace) -> int:
     subtitles = narration(world)
     story = Story(world, StorySource(world), subtitles, f"story-{world.number}")
     tasks = questions_about(story, QUESTION_FAMILIES, options.questions)
-    text = json.dumps(facts(world, subtitles, tasks), indent=1)
-    write_story(out, world, tqdm(story_frames(world), out.name, world.num_frames, unit="frame"))
-    written = [out, out.with_suffix(".srt"), out.with_suffix(".json")]
-    _write(written[1], _srt(subtitles).encode())
-    _write(written[2], f"{text}\n".encode())
+    beside = {
+        out.with_suffix(".srt"): _srt(subtitles).encode(),
+        out.with_suffix(
+            ".json"
+        ): f"{json.dumps(facts(world, subtitles, tasks), indent=1)}\n".encode(),
+    }
     for index, needle in enumerate(world.needles):
-        written.append(out.with_name(f"{out.stem}.needle-{index}.png"))
-        _write(written[-1], _png(signal(*needle.look)))
-    print(f"wrote {', '.join(map(str, written))}: {_described(world)}")
+        beside[out.with_name(f"{out.stem}.needle-{index}.png")] = _png(signal(*needle.look))
+    _check_targets([out, *beside], may_replace=options.overwrite)
+    with ExitStack() as files:  # all take their places once the video is there, or none does
+        for path, content in beside.items():
+            files.enter_context(replacing(path)).write_bytes(content)
+        frames = tqdm(story_frames(world), out.name, world.num_frames, unit="frame")
+        write_story(out, world, frames)
+    print(f"wrote {', '.join(map(str, [out, *beside]))}: {_described(world)}")
     return 0
+
+
+def _check_targets(paths: Sequence[Path], *, may_replace: bool) -> None:
+    """Refuse what would be lost, or fail after minutes of drawing."""
+    for path in paths:
+        if path.is_dir():
+            raise ValueError(f"--out: {str(path)!r} is a folder; name another file.")
+        if path.exists() and not may_replace:
+            raise ValueError(
+                f"--out: {str(path)!r} is there already; name another file, or add --overwrite."
+            )
 
 
 def _described(world: StoryWorld) -> str:
@@ -177,9 +196,3 @@ def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}")
-    partial.write_bytes(data)
-    os.replace(partial, path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from videoatlas_gym.errors import one_of
+from videoatlas_gym.arguments import checked_number
+from videoatlas_gym.errors import one_of, shown
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Difficulty:
     events_per_minute: float = 1.0
     """How many events there are; all but the one asked about distract."""
     repeats: float = 0.5
-    """Share of events whose object was seen in an earlier scene, with other digits."""
+    """Share of events that take the object of one of the 60 events before, with digits of their
+    own; the others draw among all 48 objects, and may so draw one that was seen."""
     told: float = 0.5
     """Share of events that the narrator mentions while they last."""
     told_digits: float = 0.3
@@ -26,19 +27,25 @@ class Difficulty:
     height: tuple[float, float] = (0.32, 0.45)
     """Smallest and largest height of an object, as a share of the picture's."""
 
-    def check(self, frames_per_second: int) -> None:
-        """Raise ValueError, saying what is wrong, if no such story can be told."""
+    def __post_init__(self) -> None:
+        """Turn what was given into plain floats, so that equal numbers are equal difficulties."""
         for name in ("event_seconds", "height"):
             pair = vars(self)[name]
-            if not (isinstance(pair, tuple) and len(pair) == 2):
-                raise ValueError(f"{name} is a pair (smallest, largest), got {pair!r}.")
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+                raise ValueError(f"{name} is a pair (smallest, largest), got {shown(pair)}.")
+            vars(self)[name] = tuple(checked_number(f"each {name}", value) for value in pair)
+        for name in ("events_per_minute", "repeats", "told", "told_digits"):
+            vars(self)[name] = checked_number(name, vars(self)[name])
+
+    def check(self, frames_per_second: int) -> None:
+        """Raise ValueError, saying what is wrong, if no such story can be told."""
         low, high = self.event_seconds
         if not 1 / frames_per_second <= low <= high <= 20:
             raise ValueError(
                 f"event_seconds must ascend from one frame ({1 / frames_per_second:g} s) or more "
                 f"to 20 s or less, got {self.event_seconds}."
             )
-        if not 0 < self.events_per_minute < math.inf:
+        if self.events_per_minute <= 0:
             raise ValueError(f"events_per_minute must be positive, got {self.events_per_minute}.")
         if (busy := self.events_per_minute * high / 60) > 0.5:
             raise ValueError(
@@ -80,4 +87,4 @@ def make_difficulty(value: str | Difficulty | Mapping[str, object]) -> Difficult
         )
     known = [field.name for field in fields(Difficulty)]
     pairs = {one_of("number of a difficulty", name, known): v for name, v in value.items()}
-    return Difficulty(**{k: tuple(v) if isinstance(v, list) else v for k, v in pairs.items()})
+    return Difficulty(**pairs)

@@ -131,7 +131,7 @@ def _hints(stretch: Stretch, num_frames: int) -> tuple[tuple[Stretch, float], ..
     for level, share in zip(levels, shares, strict=False):
         cells = 4**level
         index = stretch.first * cells // num_frames
-        if (stretch.stop - 1) * cells // num_frames != index:
+        if stretch.stop * cells > (index + 1) * num_frames:
             return None
         middle = _middle(index, level, num_frames)
         length = int(min(MAX_HINT_FRAMES, max(1, num_frames * HINT_SHARE // cells)))

@@ -11,15 +11,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from videoatlas_gym.arguments import checked_number, checked_whole
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.span import Span
-from videoatlas_gym.story.difficulty import Difficulty
+from videoatlas_gym.story.difficulty import Difficulty, make_difficulty
 from videoatlas_gym.story.names import COLOURS, PLACES, SHAPES, THEMES
 from videoatlas_gym.story.needles import NEEDLES, Needle, Stretch, place_needle
 from videoatlas_gym.story.shots import Shot, cut_into_shots
@@ -31,6 +32,7 @@ MIN_SCENE_SECONDS = 20.0
 CARD_SECONDS = 3.0
 """A chapter begins with a caption card of this length."""
 MIN_EVENTS, MAX_EVENTS_OF_SCENE = 8, 40
+"""Of a story, where they have room; of a scene, in which no object appears twice."""
 MAX_SECONDS = 1e7
 STREAMS = ("chapters", "scenes", "events", "shots", "needles", "scenery", "narration", "questions")
 """Streams of random numbers: one part of a story does not change with another. Append only."""
@@ -106,31 +108,31 @@ class StoryWorld:
     needle_seconds: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.number < 0:
-            raise ValueError(f"the number of a world counts from 0, got {self.number}.")
-        rate = self.frames_per_second
-        if isinstance(rate, bool) or not 1 <= rate <= 60 or int(rate) != rate:
-            raise ValueError(f"frames_per_second must be a whole number from 1 to 60, got {rate}.")
-        if not 30 <= self.duration_seconds <= MAX_SECONDS:
+        number = checked_whole("the number of a world", self.number, 0)
+        rate = checked_whole("frames_per_second", self.frames_per_second, 1, 60)
+        seconds = checked_number("duration_seconds", self.duration_seconds)
+        if not 30 <= seconds <= MAX_SECONDS:
             raise ValueError(
-                f"a story lasts 30 s to {MAX_SECONDS:g} s, got {self.duration_seconds:g} s. "
+                f"a story lasts 30 s to {MAX_SECONDS:g} s, got {seconds:g} s. "
                 "Shorter ones leave no room for chapters, scenes and events."
             )
-        if not 0 < self.needle_seconds <= self.duration_seconds:
+        needle_seconds = checked_number("needle_seconds", self.needle_seconds)
+        if not 0 < needle_seconds <= seconds:
             raise ValueError(
                 f"needle_seconds must be positive and no longer than the story, got "
-                f"{self.needle_seconds}."
+                f"{needle_seconds:g}."
             )
         kinds = tuple(one_of("kind of needle", kind, NEEDLES) for kind in self.needle_kinds)
-        self.difficulty.check(int(rate))
+        difficulty = make_difficulty(self.difficulty)
+        difficulty.check(rate)
         # Equal worlds are to have equal fingerprints, whether a size came as 10, 10.0 or np.int64.
-        whole = round(self.duration_seconds * rate) / int(rate)
         plain = {
-            "number": int(self.number),
-            "duration_seconds": whole,
-            "frames_per_second": int(rate),
+            "number": number,
+            "duration_seconds": round(seconds * rate) / rate,
+            "difficulty": difficulty,
+            "frames_per_second": rate,
             "needle_kinds": kinds,
-            "needle_seconds": float(self.needle_seconds),
+            "needle_seconds": needle_seconds,
         }
         vars(self).update(plain)
 
@@ -188,7 +190,10 @@ class StoryWorld:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """All events in order of time. None overlaps another, a card, a needle or a hint."""
+        """All events in order of time. None overlaps another, a card, a needle or a hint.
+
+        None shows the object of a needle, of which the needle's picture would be one more.
+        """
         random, events = self.random("events"), []
         wanted = self.difficulty.events_per_minute * self.duration_seconds / 60
         total = max(MIN_EVENTS, round(wanted))
@@ -203,7 +208,18 @@ class StoryWorld:
 
     def shots(self, scene: Scene) -> tuple[Shot, ...]:
         """Return the shots of a scene in order; they tile it, and no cut falls into an event."""
-        return _shots(self, scene.index)
+        if scene.index not in self._shots_of:
+            events = [event.stretch for event in self.events if event.scene.index == scene.index]
+            rate = self.frames_per_second
+            lengths = (SHOT_SECONDS[0] * rate, SHOT_SECONDS[1] * rate)
+            random = self.random("shots", scene.index)
+            shots = cut_into_shots(scene.stretch, self.card(scene), events, lengths, random)
+            self._shots_of[scene.index] = shots
+        return self._shots_of[scene.index]
+
+    def scenery_seed(self, scene: Scene) -> int:
+        """Return what the scenery of a scene is drawn from, besides theme and place."""
+        return self._scenery_seeds[scene.index]
 
     def shot_at(self, frame: int) -> Shot:
         """Return the shot that a frame belongs to."""
@@ -218,6 +234,15 @@ class StoryWorld:
         """Return the event that a frame shows, if any."""
         index = bisect_right(self._event_starts, frame) - 1
         return self.events[index] if index >= 0 and frame in self.events[index].stretch else None
+
+    @cached_property
+    def _shots_of(self) -> dict[int, tuple[Shot, ...]]:
+        return {}
+
+    @cached_property
+    def _scenery_seeds(self) -> list[int]:
+        random = (self.random("scenery", scene.index) for scene in self.scenes)
+        return [int(own.integers(1 << 31)) for own in random]
 
     @cached_property
     def _scene_starts(self) -> list[int]:
@@ -282,10 +307,11 @@ class StoryWorld:
         here: Sequence[Event],
         random: np.random.Generator,
     ) -> Event:
-        seen_here = {(event.colour, event.shape) for event in here}
+        barred = {(event.colour, event.shape) for event in here}
+        barred |= {needle.look[1:3] for needle in self.needles}
         known = [(event.colour, event.shape) for event in recent]
-        known = [thing for thing in known if thing not in seen_here]
-        colour, shape, digits = _thing(random, seen_here)
+        known = [thing for thing in known if thing not in barred]
+        colour, shape, digits = _thing(random, barred)
         if known and random.random() < self.difficulty.repeats:
             colour, shape = known[int(random.integers(len(known)))]
         told = "" if random.random() >= self.difficulty.told else "thing"
@@ -320,12 +346,3 @@ def _divide(whole: Stretch, count: int, random: np.random.Generator) -> list[Str
     weights = np.cumsum(random.uniform(0.8, 1.2, count))
     edges = whole.first + (len(whole) * weights / weights[-1]).round().astype(int)
     return [Stretch(*edge) for edge in pairwise([whole.first, *edges.tolist()])]
-
-
-@lru_cache(maxsize=512)
-def _shots(world: StoryWorld, scene_index: int) -> tuple[Shot, ...]:
-    scene, rate = world.scenes[scene_index], world.frames_per_second
-    events = [event.stretch for event in world.events if event.scene.index == scene_index]
-    lengths = (SHOT_SECONDS[0] * rate, SHOT_SECONDS[1] * rate)
-    random = world.random("shots", scene_index)
-    return cut_into_shots(scene.stretch, world.card(scene), events, lengths, random)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TypeVar
 
 import numpy as np
@@ -27,8 +27,11 @@ from videoatlas_gym.video import Frame, VideoSource
 
 T = TypeVar("T")
 NUM_OPTIONS = 4
-LENGTH_FACTOR = 1.7
-"""Options of a length differ by this factor, before they are rounded to two digits."""
+LENGTH_STEPS = 3.5
+"""Options of a length are this many to the range of lengths that events may have, on a logarithmic
+scale: all four lie within it, and which one is right cannot be told from the range."""
+MIN_LENGTH_FACTOR = 1.15
+"""Lengths are not asked for where options would differ by less."""
 MIN_LENGTH_FRAMES = 6
 """Events with fewer frames are not asked for their length."""
 
@@ -68,6 +71,11 @@ class Story:
                 if same[event.thing, event.digits] == 1
             }
         return names
+
+    def has_needle_between(self, first: Event, second: Event) -> bool:
+        """Whether a needle or a hint, whose picture shows an object too, comes between events."""
+        gap = Stretch(first.stretch.stop, second.stretch.first)
+        return any(own.overlaps(gap) for needle in self.world.needles for own in needle.stretches)
 
     def spans(self, stretches: Iterable[Stretch]) -> tuple[Span, ...]:
         """Return stretches in seconds."""
@@ -134,19 +142,24 @@ def order(story: Story, random: np.random.Generator) -> Task | None:
     events = _sample(firsts[chapter], 3, random)
     events.sort(key=lambda event: event.index)
     right, *others = (", then ".join(three) for three in permutations(e.thing for e in events))
-    query = f"{_in(chapter)}, in which order do these three objects first appear?"
+    *some, last = (f"the {event.thing}" for event in _sample(events, 3, random))
+    query = f"{_in(chapter)}, in which order do {', '.join(some)} and {last} first appear?"
     wrong = _sample(others, NUM_OPTIONS - 1, random)
     return story.choice(query, right, wrong, [event.stretch for event in events], random)
 
 
 def count(story: Story, random: np.random.Generator) -> Task | None:
-    """How many times an object appears in a chapter, one to four; each number is as likely."""
+    """How many times an object appears in a chapter, one to four.
+
+    Each number that there is in the story is as likely; a story with fewer than three of them is
+    not asked, because the options would be as good as fewer.
+    """
     things: dict[int, list[tuple[Chapter, str]]] = {}
     for chapter, events in story.events_of.items():
         for thing, number in Counter(event.thing for event in events).items():
             if number <= NUM_OPTIONS:
                 things.setdefault(number, []).append((chapter, thing))
-    if not things:
+    if len(things) < NUM_OPTIONS - 1:
         return None
     number = _pick(sorted(things), random)
     chapter, thing = _pick(things[number], random)
@@ -159,13 +172,21 @@ def count(story: Story, random: np.random.Generator) -> Task | None:
 
 def duration(story: Story, random: np.random.Generator) -> Task | None:
     """For how long an object is on display; to tell, its beginning and its end must be seen."""
-    events = [e for e in story.world.events if len(e.stretch) >= MIN_LENGTH_FRAMES]
-    if not events:
+    low, high = story.world.difficulty.event_seconds
+    factor = (high / low) ** (1 / LENGTH_STEPS)
+    fitting: dict[int, list[Event]] = {}
+    for event in story.world.events:
+        seconds = story.world.span(event.stretch).duration_seconds
+        for place in range(NUM_OPTIONS if len(event.stretch) >= MIN_LENGTH_FRAMES else 0):
+            shortest = seconds / factor**place
+            if low <= shortest and shortest * factor ** (NUM_OPTIONS - 1) <= high:
+                fitting.setdefault(place, []).append(event)
+    if not fitting or factor < MIN_LENGTH_FACTOR:
         return None
-    event = _pick(events, random)
+    place = _pick(sorted(fitting), random)
+    event = _pick(fitting[place], random)
     seconds = story.world.span(event.stretch).duration_seconds
-    place = int(random.integers(NUM_OPTIONS))
-    lengths = [seconds * LENGTH_FACTOR ** (i - place) for i in range(NUM_OPTIONS)]
+    lengths = [seconds * factor ** (i - place) for i in range(NUM_OPTIONS)]
     right, wrong = lengths.pop(place), lengths
     third = len(event.stretch) // 3
     first, stop = event.stretch.first, event.stretch.stop
@@ -176,29 +197,34 @@ def duration(story: Story, random: np.random.Generator) -> Task | None:
 
 
 def before_after(story: Story, random: np.random.Generator) -> Task | None:
-    """Which object, or whose digits, come right before or after an object of a chapter."""
-    names = story.names_of
-    chapters = [c for c, events in story.events_of.items() if names[c] and len(events) >= 2]
-    if not chapters:
+    """Which object, or whose digits, come right before or after an object of a chapter.
+
+    Not asked where the answer is the object's own name or digits, which options must leave out, or
+    where a needle's picture comes between the two.
+    """
+    pairs = [
+        (anchor, near, asked)
+        for chapter, names in story.names_of.items()
+        for pair in pairwise(story.events_of[chapter])
+        for anchor, near in (pair, pair[::-1])
+        for asked in ("thing", "digits")
+        if anchor in names and getattr(anchor, asked) != getattr(near, asked)
+        if not story.has_needle_between(*pair)
+    ]
+    if not pairs:
         return None
-    chapter = _pick(chapters, random)
-    events, anchor = story.events_of[chapter], _pick(list(names[chapter]), random)
-    index = events.index(anchor)
-    steps = [step for step in (-1, 1) if 0 <= index + step < len(events)]
-    step = _pick(steps, random)
-    near, side = events[index + step], "before" if step < 0 else "after"
-    if random.random() < 0.5:
-        asked, right, others = "which object appears", near.thing, [e.thing for e in events]
-        more = _things(random)
-    else:
-        asked, right, others = "which digits appear", near.digits, [e.digits for e in events]
-        more = _two_digits(random)
-    barred = {anchor.thing, anchor.digits} - {right}
-    near_by, more = ([text for text in texts if text not in barred] for texts in (others, more))
-    wrong = _wrong(right, near_by, more, random)
-    query = f"{_in(chapter)}, {asked} right {side} the {names[chapter][anchor]}?"
+    anchor, near, asked = _pick(pairs, random)
+    chapter = anchor.scene.chapter
+    question = {"thing": "which object appears", "digits": "which digits appear"}[asked]
+    near_by = [getattr(event, asked) for event in story.events_of[chapter]]
+    more = _things(random) if asked == "thing" else _two_digits(random)
+    own = getattr(anchor, asked)
+    near_by, more = ([text for text in texts if text != own] for texts in (near_by, more))
+    wrong = _wrong(getattr(near, asked), near_by, more, random)
+    side = "before" if near.index < anchor.index else "after"
+    query = f"{_in(chapter)}, {question} right {side} the {story.names_of[chapter][anchor]}?"
     needed = sorted((anchor.stretch, near.stretch), key=lambda stretch: stretch.first)
-    return story.choice(query, right, wrong, needed, random)
+    return story.choice(query, getattr(near, asked), wrong, needed, random)
 
 
 def where(story: Story, random: np.random.Generator) -> Task | None:

@@ -1,6 +1,6 @@
 """A place in a theme, as a stage: six flats behind each other, seen by a camera that moves.
 
-`scenery` paints the flats once (some 40 ms); `Scenery.view` lays them over each other as the camera
+`scenery` paints the flats once (some 60 ms); `Scenery.view` lays them over each other as the camera
 sees them, the nearer ones shifted more, and adds what moves by itself.
 """
 

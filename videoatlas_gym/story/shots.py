@@ -39,15 +39,19 @@ def cut_into_shots(
     Args:
         whole: The scene.
         card: Its beginning, a shot of its own where it is not empty.
-        events: Where no cut may fall: each lies whole within one shot.
-        lengths: Shortest and longest distance of cuts, in frames.
+        events: In order. Where no cut may fall: each lies whole within one shot.
+        lengths: Shortest and longest distance of cuts, in frames. A shot is longer where the next
+            cut would fall into an event or too close to the end of the scene, and shorter only
+            where the scene is.
         random: Source of chance.
     """
     cuts, frame = [whole.first], card.stop
     while frame < whole.stop:
-        if not any(event.first < frame < event.stop for event in events):
-            cuts.append(frame)
+        cuts.append(frame)
         frame += max(1, round(random.uniform(*lengths)))
+        frame = next((event.stop for event in events if frame in event), frame)
+        if whole.stop - frame < lengths[0]:
+            break
     edges = pairwise([*dict.fromkeys(cuts), whole.stop])
     return tuple(_shot(Stretch(*edge), random, is_card=edge[1] <= card.stop) for edge in edges)
 

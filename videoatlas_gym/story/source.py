@@ -1,6 +1,7 @@
 """A story as a video: its frames are drawn when they are asked for, and no file is needed.
 
-What a frame shows follows from the plan alone; the same frame is the same pixels on every machine.
+What a frame shows follows from the plan alone; the same frame is the same pixels in every
+process (of one version of Pillow and NumPy).
 Drawing a frame costs about as much as decoding one, wherever it is, so an hour and a hundred hours
 are equally cheap to have. `write_story` encodes one as an ordinary file.
 """
@@ -11,7 +12,6 @@ import hashlib
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +134,10 @@ def draw_frame(world: StoryWorld, index: int) -> Image.Image:
     shot = world.shot_at(index)
     if shot.is_card:
         chapter = scene.chapter
-        return card(chapter.theme, chapter.index + 1, _scene_seed(world, scene.index))
+        return card(chapter.theme, chapter.index + 1, world.scenery_seed(scene))
     pose = _pose(world, shot, index)
     moment = (pose - scene.stretch.first) / world.frames_per_second
-    view = scenery(scene.chapter.theme, scene.place, _scene_seed(world, scene.index))
+    view = scenery(scene.chapter.theme, scene.place, world.scenery_seed(scene))
     picture = view.view(*shot.camera(pose), moment)
     if event := world.event_at(index):
         _draw_event(picture, event, max(pose, event.stretch.first))
@@ -205,11 +205,6 @@ def _draw_event(picture: Image.Image, event: Event, index: int) -> None:
 def _ground(height: int) -> int:
     """Where an object's middle is, so that it stands in the lower half of the picture."""
     return round(SIZE[1] * 0.92 - height / 2)
-
-
-@lru_cache(maxsize=512)
-def _scene_seed(world: StoryWorld, scene_index: int) -> int:
-    return int(world.random("scenery", scene_index).integers(1 << 31))
 
 
 def _needle_picture(needle: Needle, share: float) -> Image.Image:

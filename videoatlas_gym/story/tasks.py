@@ -1,7 +1,7 @@
 """Task sets about stories: as many verified questions as wanted, about any number of worlds.
 
 Nothing is rendered or decoded to make a task. Training, validation and test worlds are disjoint by
-construction: world ``index`` of a seed has the number ``(seed * 2**60 + index) * 3 + split``.
+construction: world ``index`` of a seed has the number ``(seed * 2**63 + index) * 3 + split``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from videoatlas_gym.arguments import checked_number, checked_whole
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.story.difficulty import DIFFICULTIES, Difficulty, make_difficulty
 from videoatlas_gym.story.narration import narration
@@ -32,8 +33,8 @@ from videoatlas_gym.tasks import Task
 from videoatlas_gym.video import VideoReader, VideoSource
 
 SPLITS = ("train", "validation", "test")
-MAX_INDEX = 1 << 60
-"""Worlds of one seed; more than an endless set can ask for."""
+MAX_INDEX = 1 << 63
+"""Worlds of one seed: as many as an endless set can ask for."""
 _KEPT_WORLDS = 8
 _TRIES = 10
 """Draws of a question before one that was asked already is given up."""
@@ -77,18 +78,17 @@ class StoryTasks:
         needle_seconds: float = 2.0,
         render_to: str | Path | None = None,
     ):
-        for name, number in (("worlds", 1 if worlds is None else worlds), ("per_world", per_world)):
-            if isinstance(number, bool) or int(number) != number or number < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1, got {number!r}.")
-        if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-            raise ValueError(f"seed must be a whole number, at least 0, got {seed!r}.")
+        per_world = checked_whole("per_world", per_world, 1, sys.maxsize)
+        if worlds is not None:
+            worlds = checked_whole("worlds", worlds, 1, sys.maxsize // per_world)
         self.families = _checked_families(families)
         self.has_goal = self.families[0] in PICTURES
-        self.worlds, self.per_world = worlds, int(per_world)
-        self.split, self.seed = one_of("split", split, SPLITS), int(seed)
-        self.duration_seconds, self.frames_per_second = duration_seconds, frames_per_second
+        self.worlds, self.per_world = worlds, per_world
+        self.split, self.seed = one_of("split", split, SPLITS), checked_whole("seed", seed, 0)
+        self.duration_seconds = checked_number("duration_seconds", duration_seconds)
+        self.frames_per_second = frames_per_second
         self.difficulty, self.needle_seconds = make_difficulty(difficulty), needle_seconds
-        self.render_to = None if render_to is None else Path(render_to)
+        self.render_to = None if render_to is None else _checked_folder(render_to)
         self.name = self._described()
         self._stories: OrderedDict[int, tuple[Story, tuple[Task, ...]]] = OrderedDict()
         for index in range(len(self.families) if self.has_goal else 1):
@@ -136,6 +136,8 @@ class StoryTasks:
             levels.get(self.difficulty, f"difficulty {facts}"),
             *([] if self.families == QUESTION_FAMILIES else ["+".join(self.families)]),
             self.split,
+            *([] if self.frames_per_second == 10 else [f"{self.frames_per_second} fps"]),
+            *([f"needles of {self.needle_seconds:g} s"] if self.has_goal else []),
         ]
         return f"story({', '.join(parts)}, seed={self.seed})"
 
@@ -206,12 +208,22 @@ def _drawn(story: Story, turns: Sequence[str], place: int, asked: set[str]) -> t
     if repeated is None:
         raise ValueError(
             f"{story.name} has nothing to ask about for {', '.join(turns)}. Make it longer "
-            f"({story.world.duration_seconds:g} s now) or ask for other families."
+            f"({story.world.duration_seconds:g} s now), its needles fewer and shorter, or ask for "
+            "other families."
         )
     return repeated
 
 
+def _checked_folder(path: str | Path) -> Path:
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"render_to must be a folder, got the file {str(folder)!r}.")
+    return folder
+
+
 def _checked_families(families: Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(families, Sequence):
+        raise ValueError(f"families must be names of {', '.join(FAMILIES)}, got {families!r}.")
     families = (families,) if isinstance(families, str) else tuple(families)
     if not families:
         raise ValueError(f"families must not be empty. Known: {', '.join(FAMILIES)}.")

@@ -8,9 +8,7 @@ frame it is, and a demonstration can be made without a film.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -20,6 +18,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+
+from videoatlas_gym.files import replacing
 
 NUMBER_BITS = 20
 """A numbered frame can carry the numbers 0 .. 2**20 - 1, the most significant bit first."""
@@ -77,7 +77,7 @@ def write_video(
         raise ValueError("there are no frames to write; give at least one.")
     clock = _Clock(frames_per_second, times_seconds)
     with (
-        _replacing(path) as partial,
+        replacing(path) as partial,
         av.open(
             str(partial), "w", format=container_format, options=dict(container_options or {})
         ) as container,
@@ -164,27 +164,6 @@ def _timed(
         frame.pts = clock.stamp(index - 1)
         yield frame
     clock.refuse_rest(index)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a partial file beside `path` that takes its place at the end, or goes on failure."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _default_pixel_format(codec: str) -> str:
