@@ -41,18 +41,23 @@ def task_set_names(tasks: Sequence[str] | None, videos: Sequence[str | Path]) ->
     )
 
 
+def given(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that are neither None nor an empty list."""
+    return {name: value for name, value in arguments.items() if value not in (None, (), [])}
+
+
 def refuse_strays(
     set_names: Sequence[str], of_frame_search: Mapping[str, Any], of_story: Mapping[str, Any]
 ) -> None:
     """Refuse arguments of task sets that are not compared on."""
     for owner, arguments in ((FRAME_SEARCH, of_frame_search), (STORY, of_story)):
-        given = [name for name, value in arguments.items() if value]
-        if given and owner not in set_names:
+        if arguments and owner not in set_names:
+            name = next(iter(arguments))
             raise ValueError(
-                f"{given[0]} belongs to {owner}, which is not among the task sets "
-                f"({', '.join(set_names)}). Add it to the tasks, or leave {given[0]} away."
+                f"{name} belongs to {owner}, which is not among the task sets "
+                f"({', '.join(set_names)}). Add it to the tasks, or leave {name} away."
             )
-    if FRAME_SEARCH in set_names and not of_frame_search["videos"]:
+    if FRAME_SEARCH in set_names and "videos" not in of_frame_search:
         raise ValueError("frame-search needs videos; name a file, a folder or a pattern.")
 
 

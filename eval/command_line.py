@@ -12,13 +12,13 @@ from typing import Any
 from eval.executors import EXECUTORS
 from eval.metrics import Depth
 from eval.records import Shard
-from eval.selection import TASK_SETS
+from eval.selection import PER_WORLD, TASK_SETS, WORLDS
 from policies.table import POLICIES
 from videoatlas_gym.cli import Parser
 
 EXAMPLE = """\
   videoatlas compare --policies random,uniform,bfs,dfs,best-first,oracle --duration 1h \\
-      --depths 0,1,2,3 --executor processes --out runs/stories
+      --grid-size 4 --depths 0,1,2 --max-steps 1000 --executor processes --out runs/stories
   videoatlas compare --videos recordings/ --policies best-first,oracle --budgets none,frames=256 \\
       --out runs/first
 Stop it with Ctrl-C; the same command goes on where it stopped. On several machines that share the
@@ -108,23 +108,23 @@ def _add_frame_search(parser: Parser) -> None:
         help="files whose names match count as one cluster; repeatable",
     )
     add("--join", metavar="DURATION", help="one timeline of at least 1h, 90m, 3600 (seconds)")
-    add("--hardness", type=float, default=0.3, help="of the goal picture, 0 to 1 (default: 0.3)")
+    add("--hardness", type=float, metavar="H", help="of the goal picture, 0 to 1 (default: 0.3)")
     add(
         "--max-truth-share",
         type=float,
-        default=0.05,
+        metavar="SHARE",
         help="do not ask for pictures on display for more of the video than this (default: 0.05)",
     )
 
 
 def _add_story(parser: Parser) -> None:
     add = parser.add_argument_group("story").add_argument
-    add("--duration", default="1h", help="length of each story (default: 1h)")
-    add("--worlds", type=int, default=10, help="how many stories (default: 10)")
-    add("--per-world", type=int, default=20, metavar="N", help="questions about each (default: 20)")
+    add("--duration", metavar="TIME", help="length of each story (default: 1h)")
+    add("--worlds", type=int, metavar="N", help=f"how many stories (default: {WORLDS})")
+    add("--per-world", type=int, metavar="N", help=f"questions about each (default: {PER_WORLD})")
     add("--families", default="", help="kinds of question, by comma (default: the set's own)")
-    add("--split", default="test", help="train, validation or test (default: test)")
-    add("--difficulty", default="medium", help="name of a difficulty (default: medium)")
+    add("--split", help="train, validation or test (default: test)")
+    add("--difficulty", help="name of a difficulty (default: medium)")
     add("--render", metavar="DIR", help="write the stories as video files there and play those")
 
 

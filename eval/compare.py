@@ -7,6 +7,7 @@ the same, timing and work of the decoder excepted.
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from argparse import Namespace
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from eval.arguments import (
     at_least,
     chosen_executor,
+    given,
     made_policies,
     missing,
     num_tasks,
@@ -38,8 +40,9 @@ from eval.metrics import Depth
 from eval.record import Record
 from eval.records import RunDirectory, Shard, hash_of_run, is_run
 from eval.report import REPORT, short_report, write_report
-from eval.selection import FRAME_SEARCH, STORY, frame_search, story
+from eval.selection import FRAME_SEARCH, PER_WORLD, STORY, WORLDS, frame_search, story
 from policies.base import Policy
+from videoatlas_gym.arguments import checked_number
 from videoatlas_gym.cli import EXIT_INTERRUPTED, parse_duration, parse_tile_size, run_command
 
 DEFAULT_DEPTHS = (0, 1, 2, 3)
@@ -59,14 +62,14 @@ def compare(
     videos: Sequence[str | Path] = (),
     groups: Sequence[str] = (),
     join_seconds: float | None = None,
-    hardness: float = 0.3,
-    max_truth_share: float = 0.05,
-    duration_seconds: float = 3600.0,
-    worlds: int = 10,
-    per_world: int = 20,
+    hardness: float | None = None,
+    max_truth_share: float | None = None,
+    duration_seconds: float | None = None,
+    worlds: int | None = None,
+    per_world: int | None = None,
     families: Sequence[str] = (),
-    split: str = "test",
-    difficulty: str = "medium",
+    split: str | None = None,
+    difficulty: str | None = None,
     render_to: str | Path | None = None,
     grid_size: int = 8,
     tile_size: tuple[int, int] = (160, 90),
@@ -97,7 +100,8 @@ def compare(
         seed: Seeds tasks and rollouts; the seed of a rollout depends on it, the task set and the
             task's index alone.
         videos: Of frame search: files, folders or glob patterns.
-        groups: Of frame search, as are the next three; see `selection.frame_search`.
+        groups: Of frame search, as are the next three; see `selection.frame_search`, whose defaults
+            stand for None, as those of `selection.story` do below.
         join_seconds: One timeline of at least this length.
         hardness: How much a goal picture differs from its frame, 0 to 1.
         max_truth_share: Pictures on display for longer are not asked for.
@@ -128,33 +132,28 @@ def compare(
         ExecutorError: If a worker process died or cannot be given the work.
     """
     set_names = task_set_names(tasks, videos)
-    refuse_strays(
-        set_names,
-        {"videos": videos, "groups": groups, "join": join_seconds},
-        {"families": families, "render": render_to},
+    of_frame_search = given(
+        videos=videos,
+        groups=groups,
+        join_seconds=join_seconds,
+        hardness=hardness,
+        max_truth_share=max_truth_share,
     )
-    count = num_tasks(episodes, worlds * per_world if STORY in set_names else None)
+    of_story = given(
+        duration_seconds=duration_seconds,
+        worlds=worlds,
+        per_world=per_world,
+        families=families,
+        split=split,
+        difficulty=difficulty,
+        render_to=render_to,
+    )
+    refuse_strays(set_names, of_frame_search, of_story)
+    sizes = (of_story.get("worlds", WORLDS), of_story.get("per_world", PER_WORLD))
+    count = num_tasks(episodes, math.prod(sizes) if STORY in set_names else None)
     select = {
-        FRAME_SEARCH: lambda: frame_search(
-            videos,
-            count=count,
-            seed=seed,
-            groups=groups,
-            join_seconds=join_seconds,
-            hardness=hardness,
-            max_truth_share=max_truth_share,
-        ),
-        STORY: lambda: story(
-            count=count,
-            seed=seed,
-            duration_seconds=duration_seconds,
-            worlds=worlds,
-            per_world=per_world,
-            families=families,
-            split=split,
-            difficulty=difficulty,
-            render_to=render_to,
-        ),
+        FRAME_SEARCH: lambda: frame_search(count=count, seed=seed, **of_frame_search),
+        STORY: lambda: story(count=count, seed=seed, **of_story),
     }
     config = {
         "seed": at_least(0, "seed", seed),
@@ -163,7 +162,7 @@ def compare(
         "budgets": read_budgets(budgets, grid_size),
         "grid_size": grid_size,
         "tile_size": list(tile_size),
-        "min_expand_seconds": float(min_expand_seconds),
+        "min_expand_seconds": checked_number("min_expand_seconds", min_expand_seconds),
         "max_steps": max_steps,
         "scorer": scorer,
         "reader": reader,
@@ -235,7 +234,7 @@ def _compare(options: Namespace, command: str) -> str:
         join_seconds=None if options.join is None else parse_duration(options.join),
         hardness=options.hardness,
         max_truth_share=options.max_truth_share,
-        duration_seconds=parse_duration(options.duration),
+        duration_seconds=None if options.duration is None else parse_duration(options.duration),
         worlds=options.worlds,
         per_world=options.per_world,
         families=parse_list(options.families),

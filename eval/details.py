@@ -170,7 +170,7 @@ def differences(found: Found, cells: Cells, axes: Axes) -> list[str]:
         f"Mean score less that of {label(reference, cells)} (the first policy that is not shown "
         "the truth) on the same tasks, with the 95 % bootstrap interval of the paired differences "
         "over clusters where there are enough of them and they differ. An interval that holds 0 "
-        "shows no difference.",
+        "shows nothing either way; of many intervals some miss the truth by chance.",
     ]
 
 

@@ -114,12 +114,16 @@ class Summary:
     """Episodes on record."""
     n_scored: int
     n_answered: int
-    """Scored episodes that gave an answer or kept evidence."""
+    """Scored episodes that gave an answer; of tasks answered by evidence, that kept some."""
     n_infra_error: int
     n_error: int
     """Episodes in which the policy raised."""
     n_clusters: int
     """Groups of footage among the scored episodes."""
+    steps: tuple[int, ...]
+    """Steps of each scored episode."""
+    finest_seconds: float
+    """Length of the finest cells that any episode saw."""
     n_chance: int
     """Scored episodes of tasks for which chance is defined."""
     mean_chance: float | None
@@ -179,10 +183,12 @@ def summarise(records: Iterable[Record]) -> Summary:
         reads_truth=any(record.reads_truth for record in records),
         n_total=len(records),
         n_scored=len(scored),
-        n_answered=sum(r.answer is not None or bool(r.evidence) for r in scored),
+        n_answered=sum(_is_answered(record) for record in scored),
         n_infra_error=sum(bool(r.infra_error) for r in records),
         n_error=sum(bool(r.error) for r in records),
         n_clusters=len(set(groups)),
+        steps=tuple(record.usage["steps"] for record in scored),
+        finest_seconds=min((r.resolution_seconds for r in scored), default=0.0),
         n_chance=sum(r.chance is not None for r in scored),
         mean_chance=_mean(r.chance for r in scored),
         mean_score=_mean(scores),
@@ -200,6 +206,10 @@ def summarise(records: Iterable[Record]) -> Summary:
         frames_decoded=_mean(r.cache["frames_decoded"] for r in scored),
         seconds=_mean(r.timing["seconds"] for r in scored),
     )
+
+
+def _is_answered(record: Record) -> bool:
+    return record.answer is not None if record.kind in QUESTIONS else bool(record.evidence)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -23,6 +23,10 @@ FRAME_SEARCH, STORY = TASK_SETS = ("frame-search", "story")
 """Names of what can be compared on."""
 
 
+WORLDS, PER_WORLD = 10, 20
+"""Stories, and questions about each, where nothing else is asked for."""
+
+
 @dataclass(frozen=True)
 class VideoFile:
     """A video file, by the name it has in records: results do not depend on where it lies."""
@@ -131,8 +135,8 @@ class Selection:
 
 
 def frame_search(
-    videos: Sequence[str | Path],
     *,
+    videos: Sequence[str | Path],
     count: int,
     seed: int,
     groups: Sequence[str] = (),
@@ -180,8 +184,8 @@ def story(
     count: int,
     seed: int,
     duration_seconds: float = 3600.0,
-    worlds: int = 10,
-    per_world: int = 20,
+    worlds: int = WORLDS,
+    per_world: int = PER_WORLD,
     families: Sequence[str] = (),
     split: str = "test",
     difficulty: str = "medium",

@@ -14,9 +14,13 @@ from eval.markdown import escape, grid
 from eval.metrics import Cell, Depth, Summary, summaries
 from eval.record import Record
 from eval.statistics import MIN_CLUSTERS, RESAMPLES, Interval
+from videoatlas_gym.env import STEPS_PER_LEVEL
 
 NO_LIMIT = "none"
 """Name of the budget without limits."""
+
+OFTEN = 0.1
+"""Share of episodes out of steps from which an entry is named."""
 
 Cells = Mapping[Cell, Summary]
 
@@ -31,6 +35,8 @@ class Axes:
     budgets: tuple[str, ...]
     episodes: int
     """Tasks per policy, depth and budget of each task set."""
+    max_steps: int | None
+    """Limit of steps per episode; None for that of the environment, by depth."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Axes:
@@ -45,6 +51,7 @@ class Axes:
                 tuple(config["depths"]),
                 tuple(entry["name"] for entry in config["budgets"]),
                 int(config["episodes"]),
+                None if config["max_steps"] is None else int(config["max_steps"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -56,6 +63,15 @@ class Axes:
     def pages(self) -> list[tuple[str, str]]:
         """(task set, budget) of each table: only what shares both is compared."""
         return [(task_set, budget) for task_set in self.task_sets for budget in self.budgets]
+
+    def step_limit(self, depth: Depth, budget: str) -> int | None:
+        """Steps that an episode may take; None where it depends on the video (depth "auto")."""
+        limits = [self.max_steps] if self.max_steps else []
+        if not limits and depth != "auto":
+            limits = [STEPS_PER_LEVEL * (int(depth) + 1)]
+        if budget.startswith("steps="):
+            limits.append(int(budget.removeprefix("steps=")))
+        return min(limits, default=None)
 
     def deepest(self) -> Depth:
         """The finest depth: "auto" if it was asked for, else the largest number."""
@@ -93,7 +109,7 @@ def scores(cells: Cells, axes: Axes) -> list[str]:
 
 def page_name(task_set: str, budget: str) -> str:
     """Return what a table is about, as Markdown."""
-    limit = "without a limit" if budget == NO_LIMIT else f"budget {escape(budget)}"
+    limit = "no budget" if budget == NO_LIMIT else f"budget {escape(budget)}"
     return f"{escape(task_set)}, {limit}"
 
 
@@ -136,7 +152,16 @@ def _page(cells: Cells, axes: Axes, task_set: str, budget: str) -> str:
         + [_entry(cells.get((task_set, policy, depth, budget))) for depth in axes.depths]
         for policy in axes.policies
     ]
-    return grid(["policy", *(f"depth {escape(depth)}" for depth in axes.depths)], rows)
+    heads = []
+    for depth in axes.depths:
+        column = [cells.get((task_set, policy, depth, budget)) for policy in axes.policies]
+        finest = min((cell.finest_seconds for cell in column if cell and cell.n_scored), default=0)
+        heads.append(f"depth {escape(depth)}" + f" ({_length(finest)})" * (finest > 0))
+    return grid(["policy", *heads], rows)
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
 
 
 def _entry(cell: Summary | None) -> str:
@@ -176,28 +201,35 @@ def remarks(cells: Cells, axes: Axes) -> list[str]:
         said.append(f"**Incomplete: {done} of {asked} episodes.** Entries rest on those on record.")
     scored, clusters = _range(c.n_scored for c in cells.values()), _clusters(cells)
     said.append(
-        f"Mean score in [0, 1], then mean distinct frames shown per episode. "
+        "Mean score in [0, 1], then mean distinct frames shown per episode. In brackets after a "
+        "depth: length of the finest cells that any episode saw. "
         f"n = {scored} scored of {axes.episodes} episodes per entry, in {clusters} of footage. "
         f"{about_intervals(c.interval for c in cells.values())}".rstrip()
     )
     if any(chances := [c.mean_chance for c in cells.values() if c.mean_chance is not None]):
         some = any(cell.n_chance < cell.n_scored for cell in cells.values())
         where = ", over the tasks that have one" * some
-        said.append(f"Chance (a guess drawn at random): {_chance(chances)}{where}.")
+        said.append(
+            f"Chance (a guess drawn at random): {_chance(chances)}{where}. On a task all policies "
+            "that guess make the same guess, so that luck makes no difference between them."
+        )
     failed = [sum(vars(c)[n] for c in cells.values()) for n in ("n_infra_error", "n_error")]
     if any(failed):
         said.append(
             f"Not averaged in: {failed[0]} episodes in which infrastructure failed and {failed[1]} "
             "in which the policy raised; entries that lost episodes rest on fewer tasks."
         )
-    return said + _about_marks(cells) + _about_budgets(cells, axes)
+    return said + _about_marks(cells) + _about_steps(cells, axes) + _about_budgets(cells, axes)
 
 
 def about_intervals(intervals: Iterable[Interval | None]) -> str:
     """Return what brackets mean, as far as they occur."""
     intervals, said = list(intervals), []
     if any(interval and not interval.is_exact for interval in intervals):
-        said.append(f"Brackets: 95 % bootstrap interval over clusters, {RESAMPLES} resamples.")
+        said.append(
+            f"Brackets: 95 % bootstrap interval over clusters, {RESAMPLES} resamples; somewhat too "
+            "short where clusters are few."
+        )
     if any(interval and interval.is_exact for interval in intervals):
         said.append(
             "‡: all scores were 0 or all were 1, so there is nothing to resample; the exact 95 % "
@@ -223,6 +255,24 @@ def _about_marks(cells: Cells) -> list[str]:
     return said
 
 
+def _about_steps(cells: Cells, axes: Axes) -> list[str]:
+    """Say how many steps there were, and which entries often used them all up."""
+    limit = (
+        f"at most {axes.max_steps} steps"
+        if axes.max_steps
+        else f"at most {STEPS_PER_LEVEL} steps for each level of its depth, the first view included"
+    )
+    short = []
+    for (task_set, budget), policy, depth, cell in ordered(cells, axes):
+        steps = axes.step_limit(depth, budget)
+        share = sum(n >= steps for n in cell.steps) / len(cell.steps) if steps and cell.steps else 0
+        if share >= OFTEN:
+            page = f"{page_name(task_set, budget)}, " * (len(axes.pages) > 1)
+            short.append(f"{page}{escape(policy)} at depth {escape(depth)} ({share:.0%})")
+    used_up = f" Used up in {OFTEN:.0%} of the episodes or more: {'; '.join(short)}." * bool(short)
+    return [f"Every episode had {limit}.{used_up}"]
+
+
 def _about_budgets(cells: Cells, axes: Axes) -> list[str]:
     """Say where policies of one column without a limit spent different amounts."""
     differences = []
@@ -244,7 +294,7 @@ def _about_budgets(cells: Cells, axes: Axes) -> list[str]:
         else "Compare under equal limits of frames or steps before ranking them."
     )
     return [
-        f"Without a limit, what was spent differs between policies ({'; '.join(differences)}): "
+        f"Without a budget, what was spent differs between policies ({'; '.join(differences)}): "
         f"scores of a column are not at equal cost. {instead}"
     ]
 

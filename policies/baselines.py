@@ -11,7 +11,7 @@ from policies.base import Decision, Info, Observation, Policy
 from policies.frontiers import Closed
 from policies.grounding import WHOLE, covering_cells, moments_in, shares
 from policies.reading import AnswerReader, ScoreReader, TruthReader, keepable
-from policies.traversal import Traversal, steps_left
+from policies.traversal import Traversal, frames_left, steps_left
 from videoatlas_gym.actions import Action, codes, decode
 from videoatlas_gym.span import Span
 from videoatlas_gym.state import AtlasState
@@ -80,8 +80,9 @@ class Hoarder(Policy):
         self.reader.begin(observation, seed=self.seed, task=self.task)
 
     def act(self, observation: Observation, info: Info) -> Decision:
-        """Keep what is not kept, else open something, else end; the last step is for an answer."""
+        """Keep what is not kept, else open something, else end; it answers before it runs out."""
         state, mask = self.world.state, info["action_mask"]
+        may_look = frames_left(self.world, observation) >= state.num_cells
         if steps_left(state, observation) <= 1:
             answer = self.reader.answer(state, info)
             if answer != Action("FINISHED"):
@@ -92,7 +93,7 @@ class Hoarder(Policy):
             if verb == "ADD_TO_SCRATCHPAD":
                 # Of moments that are one item the newest stays: without this they would take turns.
                 legal = legal & ~np.isin(state.view.moments, kept)
-            if legal.any():
+            if legal.any() and (may_look or verb == "ADD_TO_SCRATCHPAD"):
                 return Decision(Action(verb, int(self._random.choice(np.flatnonzero(legal)))))
         return Decision(self.reader.answer(state, info))
 
@@ -119,12 +120,15 @@ class Oracle(Policy):
         self._reader.begin(observation, seed=self.seed, task=self.task)
 
     def act(self, observation: Observation, info: Info) -> Decision:
-        """Keep, descend, climb or answer, whichever comes first."""
+        """Keep, descend, climb or answer, whichever comes first; it answers before it runs out."""
         state, mask = self.world.state, info["action_mask"]
         may_keep = keepable(state, info)
+        may_look = frames_left(self.world, observation) >= state.num_cells
+        if steps_left(state, observation) <= 1 and info["options"]:
+            return Decision(self._reader.answer(state, info))
         if len(keep := np.flatnonzero(self._to_keep(state) & may_keep)):
             return Decision(Action("ADD_TO_SCRATCHPAD", int(keep[0])))
-        if not self._is_done(state):
+        if may_look and not self._is_done(state):
             verb = "EXPAND" if state.rules.traversal == "dfs" else "MARK_PROMISING"
             legal = mask[codes(verb, state.num_cells)] > 0
             if len(down := np.flatnonzero(self._to_open(state) & legal)):

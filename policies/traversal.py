@@ -8,13 +8,14 @@ an opened grid on the way costs steps but shows no new frames.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from policies.base import Decision, Info, Observation, Policy
+from policies.base import Decision, Info, Observation, Policy, World
 from policies.frontiers import Chronicle, Frontier, Heap, Levels, Queue, Stack
 from policies.reading import AnswerReader, ScoreReader
 from policies.relevance import Combined, RelevanceScorer
@@ -55,7 +56,11 @@ class Traversal(Policy):
         self.reader.begin(observation, seed=self.seed, task=self.task)
 
     def act(self, observation: Observation, info: Info) -> Decision:
-        """Look at a new view once, then keep, walk on, or end; the last step is for the answer."""
+        """Look at a new view once, then keep, walk on, or end.
+
+        The last step is kept for the answer, and so are frames: a view that might not fit into what
+        is left of them is not opened, because it would end the episode unanswered.
+        """
         state = self.world.state
         if state.current not in self._seen:
             self._look(state, observation, info)
@@ -69,7 +74,11 @@ class Traversal(Policy):
             if not len(self._waiting):
                 return Decision(self.reader.answer(state, info))
             self._target = self._waiting.pop()
-        return Decision(step_towards(state, self._target))
+        step = step_towards(state, self._target)
+        is_new = step.verb == "EXPAND" and state.current.child(step.cell) == self._target
+        if is_new and frames_left(self.world, observation) < state.num_cells:
+            return Decision(self.reader.answer(state, info))
+        return Decision(step)
 
     def _look(self, state: AtlasState, observation: Observation, info: Info) -> None:
         """Push what can be opened; note what is to be kept."""
@@ -118,7 +127,8 @@ class Exhaustive(Traversal):
 
     A control: the scorer does not guide it, and it never stops because something was found. Its
     cost is linear in the video: ``1 + n + n**2 + ... + n**max_depth`` views of n cells, as far as
-    cells are long enough to open.
+    cells are long enough to open, and about twice as many steps; the default limit of steps is far
+    below that.
     """
 
     name = "exhaustive"
@@ -171,3 +181,9 @@ def steps_left(state: AtlasState, observation: Observation) -> float:
     if share >= 1.0:
         return float("inf") if state.steps else 2.0
     return round(state.steps * share / (1 - share))
+
+
+def frames_left(world: World, observation: Observation) -> float:
+    """How many new frames may still be shown: from the share left and the frames shown so far."""
+    share = float(observation["position"][-1])
+    return math.inf if share >= 1.0 else round(world.usage.frames * share / (1 - share))

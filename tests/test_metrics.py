@@ -119,13 +119,15 @@ def test_an_entry_without_any_score_has_no_mean():
     assert summary.usage == {}
 
 
-def test_an_episode_counts_as_answered_by_an_answer_or_by_evidence():
-    records = [
-        made(task_index=0, answer=0),
-        made(task_index=1, evidence=[item(1, (0, 2))]),
-        made(task_index=2),
-    ]
-    assert summarise(records).n_answered == 2
+def test_questions_are_answered_by_an_answer_and_other_tasks_by_evidence():
+    kept = [item(1, (0, 2))]
+    for kind, answered in (("multiple_choice", 1), ("open_question", 1), ("frame_search", 2)):
+        records = [
+            made(task_index=0, kind=kind, answer=0, evidence=kept),
+            made(task_index=1, kind=kind, evidence=kept),
+            made(task_index=2, kind=kind),
+        ]
+        assert summarise(records).n_answered == answered
 
 
 def test_costs_and_coverage_are_means_over_scored_episodes():

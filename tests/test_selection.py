@@ -37,7 +37,7 @@ class Counting(FixedTasks):
 
 
 def test_building_tasks_leaves_few_files_open(videos):
-    tasks = frame_search([videos], count=40, seed=0, max_truth_share=0.5).tasks
+    tasks = frame_search(videos=[videos], count=40, seed=0, max_truth_share=0.5).tasks
     before = open_count()
     tasks.build(range(40))
     assert len({tasks[index].source.path for index in range(40)}) > 15
@@ -60,7 +60,7 @@ def test_each_task_is_made_once_and_only_those_that_are_asked_for():
 
 
 def test_a_set_travels_with_the_tasks_that_are_made(videos):
-    tasks = frame_search([videos], count=3, seed=1, max_truth_share=0.5).tasks
+    tasks = frame_search(videos=[videos], count=3, seed=1, max_truth_share=0.5).tasks
     tasks.build([0, 1])
     copy = pickle.loads(pickle.dumps(tasks))
     for index in range(3):
@@ -81,19 +81,19 @@ def test_a_story_set_is_the_first_questions_about_the_stories():
 
 
 def test_what_a_story_is_made_of_is_told_and_matters():
-    names = {"families": ("count",), "split": "train", "difficulty": "hard"}
+    names = {"families": ("where",), "split": "train", "difficulty": "hard"}
     selection = story(**SHORT, **names)
     assert selection.config == {
         "name": "story",
         "duration_seconds": 60.0,
         "worlds": 2,
         "per_world": 2,
-        "families": ["count"],
+        "families": ["where"],
         "split": "train",
         "difficulty": "hard",
         "is_rendered": False,
     }
-    assert {selection.tasks[index].family for index in range(2)} == {"count"}
+    assert {selection.tasks[index].family for index in range(2)} == {"where"}
     other = story(**SHORT | {"seed": 5}, **names)
     assert selection.tasks[0].source.fingerprint() != other.tasks[0].source.fingerprint()
 

@@ -33,7 +33,9 @@ def test_policies_are_rows_and_depths_are_columns():
     assert lines[4].startswith("| random | 0.50 [0.25, 0.75], 9.0 frames |")
     assert lines[5].endswith(f"| 0.67 {interval}, 9.0 frames |")
     assert "n = 12 scored of 12 episodes per entry, in 12 clusters" in text
-    assert "Incomplete" not in text and "Without a limit" not in text and "Not averaged" not in text
+    assert (
+        "Incomplete" not in text and "Without a budget" not in text and "Not averaged" not in text
+    )
 
 
 def test_each_task_set_and_budget_has_a_table_of_its_own():
@@ -46,9 +48,9 @@ def test_each_task_set_and_budget_has_a_table_of_its_own():
     text = render(records, task_sets=sets, limits=("none", "frames=64"), episodes=1)
     blocks = text.split("\n\n")
     assert blocks[1:8:2] == [
-        "**a, without a limit**",
+        "**a, no budget**",
         "**a, budget frames=64**",
-        "**b, without a limit**",
+        "**b, no budget**",
         "**b, budget frames=64**",
     ]
     assert "| a | frames=64 | random | 1 | 1 | 1 | 0 | 0 | 0 | 1 | 9.0 | 7.0 | 4.0 |" in text
@@ -89,6 +91,24 @@ def test_an_incomplete_run_says_so():
     assert "**Incomplete: 0 of 2 episodes.**" in render([])
 
 
+def test_the_head_of_a_depth_says_how_fine_its_cells_are():
+    records = row([1.0], depth=0, resolution_seconds=56.25) + row([1.0], resolution_seconds=4.0)
+    records += row([1.0], policy="bfs", resolution_seconds=0.8789)
+    text = render(records, ("random", "bfs"), (0, 1), episodes=1)
+    assert "| policy | depth 0 (56 s) | depth 1 (0.88 s) |" in text
+
+
+def test_who_ran_out_of_steps_is_named():
+    records = row([1.0, 1.0], steps=32) + row([1.0, 1.0], policy="bfs", steps=31)
+    text = render(records, ("random", "bfs"))
+    assert "at most 16 steps for each level of its depth, the first view included." in text
+    assert "Used up in 10% of the episodes or more: random at depth 1 (100%)." in text
+    text = render(records, ("random", "bfs"), max_steps=31)
+    assert "Every episode had at most 31 steps. Used up in 10% of the episodes or more: " in text
+    assert "random at depth 1 (100%); bfs at depth 1 (100%)." in text
+    assert "Used up" not in render(records, ("random", "bfs"), max_steps=33)
+
+
 def test_unequal_spending_without_a_limit_is_pointed_out():
     records = row([1.0], policy="bfs", frames=40) + row([1.0]) + row([1.0], policy="bfs", depth=0)
     text = render(records, ("bfs", "random"), (0, 1))
@@ -98,7 +118,7 @@ def test_unequal_spending_without_a_limit_is_pointed_out():
         made(policy=p, budget="steps=9", usage=u) for p, u in used(("bfs", 4), ("random", 5))
     ]
     asked = {"names": ("bfs", "random"), "limits": ("none", "steps=9")}
-    assert "Without a limit" not in render(limited, **asked)
+    assert "Without a budget" not in render(limited, **asked)
     assert "Under steps=9 all had the same limit" in render(records + limited, **asked)
 
 

@@ -40,6 +40,9 @@ from videoatlas_gym.viewer import Question, Viewer
 Observation = dict[str, NDArray]
 Info = dict[str, Any]
 
+STEPS_PER_LEVEL = 16
+"""Steps that an episode may take for each level of its depth budget, where no limit is given."""
+
 
 class VideoAtlasEnv(gym.Env[Observation, int]):
     """A video of any length as a hierarchy of K x K grids of frames, and a question about it.
@@ -289,7 +292,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             depth = min(geometry.auto_depth(self._rules.min_expand_seconds), MAX_PATH)
         rules = replace(self._rules, max_depth=depth, num_options=len(task.options))
         self._start = AtlasState(geometry, rules)
-        self._max_steps = self._max_steps_asked or 16 * (depth + 1)
+        self._max_steps = self._max_steps_asked or STEPS_PER_LEVEL * (depth + 1)
         self._viewer = Viewer(
             source,
             Question(
