@@ -13,7 +13,7 @@ from eval.metrics import (
     summaries,
     summarise,
 )
-from eval.statistics import mean_interval
+from eval.statistics import bootstrap_interval, mean_interval
 from videoatlas_gym.usage import Usage
 
 
@@ -188,3 +188,17 @@ def test_a_difference_takes_tasks_that_both_have_a_score_for():
     found = difference(ours, theirs)
     assert (found.mean, found.n, found.interval) == (0.0, 2, None)
     assert difference(ours, []) is None
+
+
+def test_the_interval_of_a_difference_is_clustered_by_footage_not_by_task():
+    groups = [f"world-{index // 3}" for index in range(36)]
+    theirs = [float(index % 2) for index in range(36)]
+    ours = [1.0 if index // 3 % 2 else score for index, score in enumerate(theirs)]
+    found = difference(row(ours, groups, policy="bfs"), row(theirs, groups)[::-1])
+    values = [one - other for one, other in zip(ours, theirs, strict=True)]
+    assert (found.n, found.n_clusters) == (36, 12)
+    assert (found.interval.low, found.interval.high) == bootstrap_interval(values, groups)
+    by_task = bootstrap_interval(values, [str(index) for index in range(36)])
+    assert by_task != bootstrap_interval(values, groups)
+    few = [f"world-{index // 4}" for index in range(36)]
+    assert difference(row(ours, few, policy="bfs"), row(theirs, few)).interval is None

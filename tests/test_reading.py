@@ -165,6 +165,15 @@ def test_the_perfect_reader_stops_once_the_truth_is_covered():
     assert episode.actions == {"ADD_TO_SCRATCHPAD": 1, "FINISHED": 1} and episode.score == 1.0
 
 
+def test_the_perfect_reader_is_content_with_nineteen_twentieths_of_the_truth_and_no_less():
+    for end, looks_on in ((32.8, False), (33.0, True), (40.0, True)):  # 16 of 16.8, 17 and 24 s
+        task = TemporalGrounding(DrawnSource(SECONDS), "When?", truth=(Span(16.0, end),))
+        episode = play(BreadthFirst(None, TruthReader()), task, **DEEP | {"max_depth": 4})
+        assert ("EXPAND" in episode.actions) == looks_on
+        assert episode.terminated and 0.95 <= episode.score <= 1.0
+        assert looks_on or episode.score == pytest.approx(16 / 16.8)
+
+
 @pytest.mark.parametrize("policy", SEARCHES[:4])
 def test_the_perfect_reader_never_says_where_to_go(policy):
     options = DEEP | {"max_steps": 60}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn import DrawnSource, opened, play, texture
 
-from policies.relevance import SCORERS, WEIGHTS, Combined
+from policies.relevance import SCORERS, Combined
 from policies.scorers import (
     COLOURS,
     Change,
@@ -127,8 +127,11 @@ def test_the_rarity_of_the_first_view_holds_for_all_views_of_the_episode():
     scorer, query = SubtitleMatch(), "Which ship passes the lighthouse?"
     scorer(*view(scenes(), query=query, said=["ship", "ship lighthouse", "ship", ""]))
     deeper = {"path": (1,), "query": query}
-    relevance = scorer(*view(scenes(), said=["lighthouse", "", "ship", "ship"], **deeper))
-    assert relevance[0] > relevance[2] == relevance[3] > relevance[1] == 0.5
+    said = ["lighthouse", "ship", "a lighthouse", ""]  # here it is the ship that is rare
+    ship, lighthouse = np.log1p(4 / 3), np.log1p(4)
+    assert scorer(*view(scenes(), said=said, **deeper)) == pytest.approx(
+        0.5 + 0.5 * np.array([lighthouse, ship, lighthouse, 0]) / (ship + lighthouse)
+    )
     fresh = view(scenes(), query=query, said=["lighthouse", "lighthouse", "lighthouse", "ship"])
     assert (scorer(*fresh) == SubtitleMatch()(*fresh)).all()  # a first view begins anew
     scorer(*view(scenes(), query=query))
@@ -186,10 +189,22 @@ def test_combined_is_the_picture_where_there_is_one_else_the_weighted_rest():
     with_goal = view(scenes(), goal=goal, said=said, query=query)
     assert (Combined()(*with_goal) == PictureSimilarity()(*with_goal)).all()
     seen = view(scenes(), said=said, query=query)
-    parts = {name: SCORERS[name]()(*seen) for name in WEIGHTS}
-    total = sum(weight * parts[name] for name, weight in WEIGHTS.items())
+    weights = {"subtitles": 0.6, "colour": 0.39, "change": 0.01}
+    total = sum(weight * SCORERS[name]()(*seen) for name, weight in weights.items())
     assert Combined()(*seen) == pytest.approx(total)
-    assert sum(WEIGHTS.values()) == pytest.approx(1.0)
+
+
+def test_a_spoken_name_outweighs_a_colour_and_change_breaks_ties_only():
+    tiles = plain(*[(90, 100, 110)] * 9)
+    tiles[4], tiles[7] = RGB["red"], 140
+    said = ["", "a ship", *[""] * 7]
+    relevance = Combined()(*view(tiles, said=said, query="Which red ship?"))
+    assert relevance[1] == pytest.approx(0.6 + 0.39 / 2, abs=0.01)  # all that is said
+    assert relevance[4] == pytest.approx(0.6 / 2 + 0.39, abs=0.01)  # all of the colour
+    assert relevance[1] > relevance[4]
+    rest = relevance[[0, 2, 3, 5, 6, 7, 8]]
+    assert rest == pytest.approx(np.full(7, 0.5), abs=0.01)
+    assert relevance[7] > relevance[0] == relevance[2]  # of those that nothing speaks for
 
 
 def walk(spec, source, query, subtitles=None):

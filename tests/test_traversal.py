@@ -42,6 +42,11 @@ def lottery(observation, info):
     return 0.9 * np.abs(np.sin(1e4 * info["spans"][:, 0] + 7 * info["spans"][:, 1]))
 
 
+def coarse_lottery(observation, info):
+    """Return one of three relevances: cells of all depths are often equal, but never all."""
+    return np.round(2 * lottery(observation, info)) / 2.5
+
+
 def sameness(observation, info):
     """Return the same relevance everywhere."""
     return np.full(len(info["spans"]), 0.5)
@@ -98,7 +103,9 @@ def best_of_all(relevance, cell, seen):
     return -relevance, -cell.depth, cell.path
 
 
-@pytest.mark.parametrize("scorer", [lottery, sameness, nearness_to(9.7), nearness_to(0.0)])
+@pytest.mark.parametrize(
+    "scorer", [lottery, coarse_lottery, sameness, nearness_to(9.7), nearness_to(0.0)]
+)
 @pytest.mark.parametrize(
     "policy, choose",
     [
@@ -135,6 +142,17 @@ def test_best_first_leaves_a_branch_for_a_better_cell_elsewhere():
 
     order = first_openings(search(BestFirst(score)))
     assert order[:4] == [Cell((1,)), Cell((1, 1)), Cell((3,)), Cell((0,))]
+
+
+def test_best_first_opens_the_deeper_and_then_the_earlier_of_equals():
+    def score(observation, info):
+        first = info["spans"][0]
+        if first[1] - first[0] == 4.0:  # the root
+            return np.array([0.5, 0.5, 0.6, 0.5])
+        return np.array([0.1, 0.5, 0.5, 0.1] if first[0] == 8.0 else [0.1] * 4)
+
+    order = first_openings(search(BestFirst(score)))
+    assert order[:6] == [Cell(path) for path in ((2,), (2, 1), (2, 2), (0,), (1,), (3,))]
 
 
 @pytest.mark.parametrize("policy", SEARCHES)
@@ -189,11 +207,14 @@ def test_a_search_answers_before_it_runs_out_of_steps(policy):
 
 
 @pytest.mark.parametrize("policy", SEARCHES)
-def test_where_nothing_is_to_be_answered_the_last_step_may_keep_a_better_cell(policy):
+def test_where_nothing_is_to_be_answered_the_last_step_keeps_what_is_to_be_kept(policy):
+    whole = [a.verb for a in search(policy(lottery)).trajectory.actions]
+    assert whole[:4] == ["ADD_TO_SCRATCHPAD"] * 4  # all of the first view, none is better yet
     for max_steps in range(2, 40):
-        episode = search(policy(lottery), max_steps=max_steps)
-        assert episode.trajectory.actions[-1].verb in ("FINISHED", "ADD_TO_SCRATCHPAD")
-        assert episode.usage.steps == max_steps
+        verbs = [a.verb for a in search(policy(lottery), max_steps=max_steps).trajectory.actions]
+        assert verbs[:-1] == whole[: max_steps - 1]
+        keeps = whole[max_steps - 1] == "ADD_TO_SCRATCHPAD"
+        assert verbs[-1] == ("ADD_TO_SCRATCHPAD" if keeps else "FINISHED")
 
 
 @pytest.mark.parametrize("policy", SEARCHES)
