@@ -39,7 +39,7 @@ from eval.executors import Executor
 from eval.metrics import Depth
 from eval.record import Record
 from eval.records import RunDirectory, Shard, hash_of_run, is_run
-from eval.report import REPORT, short_report, write_report
+from eval.report import REPORT, Report, write_report
 from eval.selection import FRAME_SEARCH, PER_WORLD, STORY, WORLDS, frame_search, story
 from policies.base import Policy
 from videoatlas_gym.arguments import checked_number
@@ -262,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     options = compare_parser().parse_args(arguments)
     try:
-        has_records = bool(_compare(options, f"videoatlas compare {shlex.join(arguments)}"))
+        report = _compare(options, f"videoatlas compare {shlex.join(arguments)}")
     except KeyboardInterrupt:
         print(
             "Interrupted; finished episodes are kept. Run the same command again to go on in "
@@ -270,8 +270,8 @@ def _run(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
-    if has_records:
-        print(short_report([options.out]), end="")
+    if isinstance(report, Report):
+        print(report.short, end="")
         print(f"\nThe whole report is {Path(options.out, REPORT)}; records are beside it.")
     else:
         print("This shard has no episode to play; no report was made.")

@@ -1,6 +1,7 @@
 """One line of the records: what was played in an episode, what came out, what it cost.
 
-Flat JSON under a schema version. A record that exists is valid: making one checks every field.
+JSON under a schema version. A record that exists is valid: making one checks every field, so that
+what is made of records need not, whoever wrote them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,28 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from eval.checks import (
+    MOST_COUNT,
+    check_entries,
+    check_evidence,
+    check_looked,
+    check_name,
+    check_range,
+    check_seconds,
+    check_span,
+    is_whole,
+    kind_of,
+    parse,
+)
 from policies.base import Policy
 from policies.rollout import Episode
+from videoatlas_gym.errors import shown
 from videoatlas_gym.tasks import Task
+from videoatlas_gym.usage import Usage
 
 SCHEMA_VERSION = 2
+MOST_GROUP = 4096
+"""Characters: as many as the path of a file may have."""
 
 Key = tuple[str, str, int | str, str, int]
 """(task set, policy, depth, budget, task index): what an episode is, within one configuration."""
@@ -89,19 +107,48 @@ class Record:
     """`frames_decoded` by the decoder, and `peak_memory_bytes` of the process so far."""
 
     def __post_init__(self) -> None:
+        self._check_types()
+        self._check_ranges()
+        self._check_nested()
+        if (self.score is None) != bool(self.infra_error or self.error):
+            raise ValueError("an episode has either a score or an infra_error or error")
+
+    def _check_types(self) -> None:
         for name, allowed in _TYPES.items():
             value = getattr(self, name)
             is_wrong_bool = isinstance(value, bool) and allowed is not bool
             if is_wrong_bool or not isinstance(value, allowed):
-                raise ValueError(f"{name} must be {_name(allowed)}, got {value!r}")
-        for name, entries in _ENTRIES.items():
-            _check_entries(name, getattr(self, name), entries)
+                raise ValueError(f"{name} must be {kind_of(allowed)}, got {shown(value)}")
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(f"schema_version must be {SCHEMA_VERSION}, got {self.schema_version}")
-        if (self.score is None) != bool(self.infra_error or self.error):
-            raise ValueError("an episode has either a score or an infra_error or error")
-        if self.score is not None and not 0 <= self.score <= 1:
-            raise ValueError(f"score must lie in [0, 1], got {self.score}")
+
+    def _check_ranges(self) -> None:
+        if self.depth != "auto" and not (is_whole(self.depth) and 0 <= self.depth <= MOST_COUNT):
+            raise ValueError(
+                f"depth must be a whole number from 0 or auto, got {shown(self.depth)}"
+            )
+        for name in ("task_index", "seed", "num_illegal", "deepest"):
+            check_range(name, getattr(self, name), 0, MOST_COUNT)
+        for name in ("duration_seconds", "resolution_seconds"):
+            check_seconds(name, getattr(self, name))
+        for name in ("chance", "score", "coverage_explored", "coverage_dead"):
+            if (value := getattr(self, name)) is not None:
+                # Sums of many cells' lengths may exceed the whole by what rounding adds.
+                check_range(name, value, 0, 1 + 1e-6 * name.startswith("coverage"))
+        for name in ("task_set", "policy", "budget", "kind", "family"):
+            check_name(name, getattr(self, name))
+        if len(self.group) > MOST_GROUP:
+            raise ValueError(f"group must have at most {MOST_GROUP} characters, got more")
+
+    def _check_nested(self) -> None:
+        for name, entries in _ENTRIES.items():
+            check_entries(name, getattr(self, name), entries)
+        check_entries("actions", self.actions, dict.fromkeys(self.actions, int))
+        for name in ("truth", "needs"):
+            for span in getattr(self, name):
+                check_span(f"a span of {name}", span)
+        check_evidence(self.evidence)
+        check_looked(self.looked)
 
     @classmethod
     def of(
@@ -182,12 +229,12 @@ class Record:
         Raises:
             ValueError: If it is anything else.
         """
-        data = json.loads(line)
+        data = parse(line)
         if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
             found = data.get("schema_version") if isinstance(data, dict) else None
-            raise ValueError(f"it has schema {found!r}, this version reads {SCHEMA_VERSION}")
+            raise ValueError(f"it has schema {shown(found)}, this version reads {SCHEMA_VERSION}")
         if difference := sorted(data.keys() ^ _TYPES.keys()):
-            raise ValueError(f"missing or unknown fields: {', '.join(difference)}")
+            raise ValueError(f"missing or unknown fields: {shown(', '.join(difference))}")
         return cls(**data)
 
 
@@ -196,24 +243,12 @@ _TYPES: dict[str, Any] = {
 }
 
 
-_ENTRIES: dict[str, dict[str, Any]] = {
+_ENTRIES: dict[str, dict[str, type]] = {
+    "usage": {field.name: int for field in fields(Usage)},
     "timing": {"seconds": float},
     "cache": {"frames_decoded": int, "peak_memory_bytes": int},
 }
 """What the nested fields hold, and nothing else."""
-
-
-def _check_entries(field: str, found: dict, allowed: dict[str, Any]) -> None:
-    if found.keys() != allowed.keys():
-        raise ValueError(f"{field} must hold {', '.join(allowed)}, got {', '.join(found) or '-'}")
-    for name, kind in allowed.items():
-        value = found[name]
-        if isinstance(value, bool) or not isinstance(value, kind) or not value >= 0:
-            raise ValueError(f"{field} {name} must be a {_name(kind)} from 0, got {value!r}")
-
-
-def _name(allowed: Any) -> str:
-    return getattr(allowed, "__name__", str(allowed))
 
 
 def _plain(value: object) -> int | float | bool:

@@ -31,12 +31,24 @@ import numpy as np
 import PIL
 
 import videoatlas_gym
+from eval.checks import check_tree, parse
 from eval.record import SCHEMA_VERSION, Key, Record
+from videoatlas_gym.errors import shown
 from videoatlas_gym.files import partial_of, write_atomically, write_synced
 from videoatlas_gym.trajectory import Trajectory
 
 CONFIG, RECORDS = "config.json", "records.jsonl"
 TRAJECTORIES, SHEETS = "trajectories", "sheets"
+
+_HASHED = ("schema_version", "config", "versions")
+_ENTRIES: dict[str, type] = {
+    "config_hash": str,
+    "schema_version": int,
+    "config": dict,
+    "versions": dict,
+    "notes": dict,
+}
+"""What a configuration holds; `_HASHED` is what its hash is of."""
 
 Shard = tuple[int, int]
 """(i, n): part i of n of the tasks, 1 <= i <= n."""
@@ -104,24 +116,44 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """Return the configuration of a run: its arguments, versions, notes and their hash.
 
     Raises:
-        RunDirectoryError: If there is none, or none of this schema.
+        RunDirectoryError: If there is none, none of this schema, or its hash is of another one.
     """
     path = Path(path)
     if not is_run(path):
         raise RunDirectoryError(f"{str(path)!r} holds no run. Name the directory of one.")
     try:
-        data = json.loads((path / CONFIG).read_bytes())
-        found = data["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+        data = parse((path / CONFIG).read_bytes())
+        found = data["schema_version"] if isinstance(data, dict) else None
+        if found == SCHEMA_VERSION:
+            _check_config(data)
+    except (ValueError, KeyError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
         raise RunDirectoryError(
-            f"{str(path / CONFIG)!r} is no configuration of a run ({error}). Name a new directory."
+            f"{str(path / CONFIG)!r} is no configuration of a run ({reason}). Name a new directory."
         ) from error
     if found != SCHEMA_VERSION:
         raise RunDirectoryError(
-            f"{str(path)!r} was written under schema {found!r}, this version reads "
+            f"{str(path)!r} was written under schema {shown(found)}, this version reads "
             f"{SCHEMA_VERSION}. Name a new directory, or use the version that wrote it."
         )
+    if data["config_hash"] != hash_of({name: data[name] for name in _HASHED}):
+        raise RunDirectoryError(
+            f"{str(path / CONFIG)!r} was changed after the run began: its config_hash is not that "
+            "of what it says. Put back what it said, or name a new directory."
+        )
     return data
+
+
+def _check_config(data: Mapping[str, Any]) -> None:
+    if difference := sorted(data.keys() ^ _ENTRIES.keys()):
+        raise ValueError(f"missing or unknown entries: {shown(', '.join(difference))}")
+    for name, kind in _ENTRIES.items():
+        if not isinstance(data[name], kind):
+            raise ValueError(f"{name} must be {kind.__name__}, got {shown(data[name])}")
+    for name, version in data["versions"].items():
+        if not isinstance(version, str):
+            raise ValueError(f"version of {shown(name)} must be str, got {shown(version)}")
+    check_tree(data)
 
 
 def read_records(path: str | Path) -> list[Record]:
@@ -139,7 +171,7 @@ def read_records(path: str | Path) -> list[Record]:
         for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
             try:
                 _add(records, line, config_hash)
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 raise RunDirectoryError(
                     f"line {number} of {str(file)!r} cannot be used: {error}. "
                     "Name a new directory; nothing was changed."
@@ -258,7 +290,7 @@ class RunDirectory:
         if there["config_hash"] == self.config_hash:
             return
         raise RunDirectoryError(
-            f"{str(self.path)!r} holds another run (different: {_difference(there, content)}). "
+            f"{str(self.path)!r} holds another run (different: {difference(there, content)}). "
             "Name a new directory, or repeat its arguments to resume it; nothing was changed."
         )
 
@@ -282,13 +314,14 @@ def hash_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Name the entries of the configuration and the versions that differ."""
-    old, new = (
-        {**data.get("config", {}), **{f"{k} version": v for k, v in data["versions"].items()}}
-        for data in (there, wanted)
+def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Name the arguments and the versions that differ between two configurations."""
+    first, second = (
+        {**data["config"], **{f"{name} version": v for name, v in data["versions"].items()}}
+        for data in (one, other)
     )
-    return ", ".join(sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k)))
+    names = sorted(n for n in first.keys() | second.keys() if first.get(n) != second.get(n))
+    return ", ".join(names) or "nothing but the hash"
 
 
 def _write_once(path: Path, text: str) -> None:

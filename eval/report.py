@@ -2,7 +2,7 @@
 
 `videoatlas report` plays nothing, opens no video and changes no record: it can be run again at any
 time, on a copy of the records, on any machine. Shards and copies of one comparison are put
-together; records of different ones are refused.
+together; records of different ones are refused. Of a measurement of scaling its own report is made.
 """
 
 from __future__ import annotations
@@ -10,21 +10,26 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from eval import details
 from eval.markdown import code, escape, grid, picture
-from eval.metrics import cells_of, summaries
+from eval.merge import ReportError, describe, is_scaling, merge
+from eval.metrics import Summary, cells_of, summaries
 from eval.plots import Plot, draw
-from eval.record import Key, Record
-from eval.records import CONFIG, RunDirectoryError, read_config, read_records
-from eval.tables import Axes, counts, scores, table, title
+from eval.record import Record
+from eval.scaling_report import REPORT as SCALING_REPORT
+from eval.scaling_report import write_scaling_report
+from eval.tables import Axes, counts, scores, title
 from videoatlas_gym.cli import Parser
 from videoatlas_gym.files import write_atomically
 
 REPORT = "report.md"
+MARK = "<!-- Made by videoatlas report, which replaces it when it makes it again. -->"
+"""The first line of every report: a file without it is somebody else's."""
 MAX_SHEETS = 12
 """Pictures of episodes that are shown; the rest lie in the directory."""
 EXAMPLE = """\
@@ -38,14 +43,24 @@ number its score."""
 SHEETS_REMARK = "Pictures of some of the episodes, drawn when they were played."
 
 
-class ReportError(ValueError):
-    """No report can be made of these directories; the message says why and what to do."""
+class Report(str):
+    """A report as Markdown."""
+
+    short: str
+    """What of it fits into a terminal: scores, remarks, and how many episodes they rest on."""
+
+    def __new__(cls, text: str, short: str) -> Self:
+        """Return a text with its short form."""
+        report = super().__new__(cls, text)
+        report.short = short
+        return report
 
 
-def write_report(directories: Sequence[str | Path], out: str | Path | None = None) -> str:
+def write_report(directories: Sequence[str | Path], out: str | Path | None = None) -> Report:
     """Write the report of a comparison, and its plots into a folder of its name beside it.
 
-    Files are replaced one by one, each at once: whoever reads sees an old or a new one.
+    Files are replaced one by one, each at once: whoever reads sees an old or a new one. Plots of an
+    earlier report that are not made any more are removed.
 
     Args:
         directories: Run directories of one comparison.
@@ -55,120 +70,100 @@ def write_report(directories: Sequence[str | Path], out: str | Path | None = Non
         The report as Markdown.
 
     Raises:
-        ReportError: If a directory holds no run or no records, or they do not belong together.
+        ReportError: If a directory holds no run or no records, they do not belong together, or a
+            file would be replaced that is none of an earlier report.
         OSError: If a file cannot be read or written.
     """
-    described, records = merge(directories)
-    out = Path(directories[0]) / REPORT if out is None else Path(out)
+    described, axes, records = merge(directories)
+    out = _out(directories, out)
     if out.suffix.lower() != ".md":
         raise ReportError(f"a report is a Markdown file, got {str(out)!r}. Name one ending in .md.")
-    axes = _checked(described, records)
+    _refuse_others(out)
     cells, found = summaries(records), cells_of(records)
     try:
         plots, missing = list(draw(found, cells, axes)), ""
     except ImportError as error:
         plots, missing = [], f"This report has no pictures: {error}"
-    out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_suffix("")
+    _refuse_others(*(folder / plot.name for plot in plots))
+    sections = [
+        _opening(described, axes, missing),
+        _section("Scores", scores(cells, axes), _pictures(plots, "score", folder.name)),
+        _section("Differences", details.differences(found, cells, axes)),
+        _section("Families of questions", details.families(found, cells, axes)),
+        _section("Evidence and coverage", details.evidence(cells, axes)),
+        _section("Costs", details.costs(cells, axes), _pictures(plots, "cost", folder.name)),
+        _section("Where policies looked", _looked(plots, folder.name)),
+        _section("Episodes", _sheets(directories, records, axes, out.parent)),
+        _section("Counts", [counts(cells, axes)]),
+        _section("How it was made", _origin(described, directories, out)),
+    ]
+    text = _document([MARK, *sections])
+    out.parent.mkdir(parents=True, exist_ok=True)
     if plots:
         folder.mkdir(exist_ok=True)
     for plot in plots:
-        write_atomically(folder / plot.name, plot.png)
-    text = _document(
-        [
-            _opening(described, axes, missing),
-            _section("Scores", scores(cells, axes), _pictures(plots, "score", folder.name)),
-            _section("Differences", details.differences(found, cells, axes)),
-            _section("Families of questions", details.families(found, cells, axes)),
-            _section("Evidence and coverage", details.evidence(cells, axes)),
-            _section("Costs", details.costs(cells, axes), _pictures(plots, "cost", folder.name)),
-            _section("Where policies looked", _looked(plots, folder.name)),
-            _section("Episodes", _sheets(directories, records, axes, out.parent)),
-            _section("Counts", [counts(cells, axes)]),
-            _section("How it was made", _origin(described, directories, out)),
-        ]
-    )
+        write_atomically(folder / plot.name, _marked(plot.png))
     write_atomically(out, text)
-    return text
+    _remove_earlier(folder, {plot.name for plot in plots})
+    return Report(text, _short(described, cells.values(), scores(cells, axes), out))
 
 
-def short_report(directories: Sequence[str | Path]) -> str:
-    """Return what fits into a terminal: scores, remarks and counts. Writes nothing.
+def _short(
+    described: Mapping[str, Any], cells: Iterable[Summary], blocks: Sequence[str], out: Path
+) -> str:
+    numbers = {
+        "scored": [cell.n_scored for cell in cells],
+        "failed": [cell.n_total - cell.n_scored for cell in cells],
+        "answered": [cell.n_answered for cell in cells],
+    }
+    said = ", ".join(f"{_between(values)} {name}" for name, values in numbers.items())
+    counted = f"Episodes per entry: {said}. Counts of each entry, costs and more are in {out}."
+    return _document([f"# {title(described['config'])}", *blocks, counted])
 
-    Raises:
-        ReportError: As `write_report` does.
-    """
-    described, records = merge(directories)
-    _checked(described, records)
-    return table(records, described["config"])
+
+def _between(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
-def merge(directories: Sequence[str | Path]) -> tuple[dict[str, Any], list[Record]]:
-    """Read runs of one comparison as if they were one.
+def _out(directories: Sequence[str | Path], out: str | Path | None) -> Path:
+    return Path(directories[0]) / REPORT if out is None else Path(out)
 
-    Returns:
-        The content of the first ``config.json``, and each episode once: in the order of the
-        directories, and in each of its files. Of copies the first is taken.
 
-    Raises:
-        ReportError: If something is missing, or cannot be of one comparison.
-    """
-    if not directories:
-        raise ReportError("no directory was given; name that of a run.")
-    described: dict[str, Any] | None = None
-    records: dict[Key, Record] = {}
-    for directory in directories:
-        if not Path(directory).is_dir():
-            raise ReportError(f"there is no directory {str(directory)!r}. Name that of a run.")
-        if not (Path(directory) / CONFIG).is_file():
-            raise ReportError(f"{str(directory)!r} holds no run (no {CONFIG}). Name one that does.")
-        try:
-            content, found = read_config(directory), read_records(directory)
-        except RunDirectoryError as error:
-            raise ReportError(str(error)) from error
-        described = described or content
-        if content["config_hash"] != described["config_hash"]:
+_SIGNATURE_BYTES = 33
+"""Of a PNG: eight, then the header, which is of one length in all of them."""
+_WORDS = b"tEXtSoftware\0videoatlas report"
+_OURS = len(_WORDS[4:]).to_bytes(4) + _WORDS + zlib.crc32(_WORDS).to_bytes(4)
+"""A chunk of text that tells our pictures from others'."""
+
+
+def _marked(png: bytes) -> bytes:
+    return png[:_SIGNATURE_BYTES] + _OURS + png[_SIGNATURE_BYTES:]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a report or a picture of one."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(200)
+    return head.startswith(MARK.encode()) or head[_SIGNATURE_BYTES:].startswith(_OURS)
+
+
+def _refuse_others(*paths: Path) -> None:
+    for path in paths:
+        if os.path.lexists(path) and not _is_ours(path):
             raise ReportError(
-                f"{str(directories[0])!r} and {str(directory)!r} are of different comparisons "
-                f"(different: {_difference(described, content)}). Report on them one by one."
+                f"{str(path)!r} is there and was not made by a report. Move it away, or name "
+                "another file with --out; nothing was changed."
             )
-        for record in found:
-            if records.setdefault(record.key, record).lasting() != record.lasting():
-                raise ReportError(
-                    f"episode {record.key} came out differently in {str(directory)!r} and in a "
-                    "directory before it. Copies of one run must agree; name one of the two."
-                )
-    if not records:
-        names = " and ".join(repr(str(directory)) for directory in directories)
-        raise ReportError(f"{names} holds no records yet. Let the comparison play an episode.")
-    return described, list(records.values())
 
 
-def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Name the arguments and versions that differ."""
-    first, second = (
-        {**data["config"], **{f"{name} version": v for name, v in data["versions"].items()}}
-        for data in (one, other)
-    )
-    names = sorted(n for n in first.keys() | second.keys() if first.get(n) != second.get(n))
-    return ", ".join(names) or "nothing but the hash"
-
-
-def _checked(described: Mapping[str, Any], records: Iterable[Record]) -> Axes:
-    """Return the axes, of which every record must have a place."""
-    try:
-        axes = Axes.of(described["config"])
-    except ValueError as error:
-        raise ReportError(str(error)) from error
-    pages, policies, depths = set(axes.pages), set(axes.policies), set(axes.depths)
-    for record in records:
-        page = (record.task_set, record.budget)
-        if page not in pages or record.policy not in policies or record.depth not in depths:
-            raise ReportError(
-                f"episode {record.key} is none of those that the configuration asks for. "
-                "The directory was changed by hand; name another one."
-            )
-    return axes
+def _remove_earlier(folder: Path, made: set[str]) -> None:
+    for path in folder.glob("*.png") if folder.is_dir() else ():
+        if path.name not in made and _is_ours(path):
+            path.unlink()
 
 
 def _document(sections: Iterable[str]) -> str:
@@ -266,7 +261,7 @@ def _origin(
 ) -> list[str]:
     """Return commands, versions and the hash: what it takes to make it again."""
     words = ["videoatlas", "report", *map(str, directories)]
-    if out != Path(directories[0]) / REPORT:
+    if out != _out(directories, None):
         words += ["--out", str(out)]
     blocks = ["This report:", code(shlex.join(words))]
     command = described.get("notes", {}).get("command")
@@ -279,14 +274,24 @@ def _origin(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = Parser("report", "Make the report of a comparison from its records alone.", EXAMPLE)
+    parser = Parser(
+        "report", "Make the report of a comparison or measurement from its records alone.", EXAMPLE
+    )
     parser.add_argument("directories", nargs="+", metavar="DIR", help="of one comparison's records")
     parser.add_argument(
         "--out", metavar="FILE", help="Markdown file (default: report.md in the first DIR)"
     )
     options = parser.parse_args(argv)
-    write_report(options.directories, options.out)
-    print(short_report(options.directories), end="")
-    out = options.out or Path(options.directories[0]) / REPORT
-    print(f"Written to {out}.", file=sys.stderr)
+    first = options.directories[0]
+    if len(options.directories) == 1 and is_scaling(describe(first)):
+        if options.out is not None:
+            raise ReportError(
+                f"{first!r} holds a measurement of scaling, whose report lies beside its records. "
+                "Leave --out away."
+            )
+        print(write_scaling_report(first), end="")
+        print(f"Written to {Path(first, SCALING_REPORT)}.", file=sys.stderr)
+        return 0
+    print(write_report(options.directories, options.out).short, end="")
+    print(f"Written to {_out(options.directories, options.out)}.", file=sys.stderr)
     return 0

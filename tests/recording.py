@@ -7,6 +7,12 @@ from videoatlas_gym.usage import Usage
 CONFIG = {"seed": 0, "depths": [0, 1]}
 
 
+def kept(**changes):
+    """Return a kept item as the environment gives it, with some entries changed."""
+    found = {"seconds": 1.5, "span": [1.0, 2.0], "confidence": 1.0, "step": 2, "note": ""}
+    return found | changes
+
+
 def made_record(config_hash="h", **changes):
     """Return a record of a scored episode, with some fields changed."""
     values = {

@@ -57,7 +57,7 @@ def test_a_comparison_has_scores_costs_and_strips(many):
 
 
 def test_equal_records_give_equal_bytes():
-    records = row([1.0, 0.0], looked=[1, 0, 2])
+    records = row([1.0, 0.0], looked=[1, 0, 2, 0] * 25)
     assert drawn(records) == drawn(records[::-1])
 
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from recording import CONFIG, content, filled, made_record
+from recording import CONFIG, content, filled, kept, made_record
 
 from eval.record import SCHEMA_VERSION, Record
 from eval.records import RunDirectory, RunDirectoryError, is_run, read_config, read_records
@@ -15,7 +15,7 @@ from videoatlas_gym.trajectory import Trajectory
 
 
 def test_a_record_reads_back_equal():
-    record = made_record(answer="text\nof two lines", evidence=[{"seconds": 1.5, "note": "ä"}])
+    record = made_record(answer="text\nof two lines", evidence=[kept(note="ä")])
     assert record.to_line().count("\n") == 1
     assert Record.from_line(record.to_line()) == record
     assert record.key == ("story", "random", 1, "none", 0)
@@ -29,8 +29,8 @@ def test_only_time_and_the_work_of_caches_may_differ_between_equal_runs():
 
 
 def test_numbers_of_numpy_are_written_as_numbers():
-    record = made_record(evidence=[{"step": np.int64(3)}], score=np.float64(0.5))
-    assert json.loads(record.to_line())["evidence"] == [{"step": 3}]
+    record = made_record(evidence=[kept(step=np.int64(3))], score=np.float64(0.5))
+    assert json.loads(record.to_line())["evidence"] == [kept(step=3)]
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_numbers_of_numpy_are_written_as_numbers():
         ({"evidence": None}, "evidence must be list"),
         ({"terminated": 1}, "terminated must be bool"),
         ({"timing": {}}, "timing must hold seconds, got -"),
-        ({"timing": {"seconds": "1"}}, "timing seconds must be a float from 0, got '1'"),
-        ({"timing": {"seconds": float("nan")}}, "timing seconds must be a float from 0"),
+        ({"timing": {"seconds": "1"}}, "timing 'seconds' must be a float from 0 to .*, got '1'"),
+        ({"timing": {"seconds": float("nan")}}, "timing 'seconds' must be a float from 0"),
         ({"cache": {"frames_decoded": 1}}, "cache must hold frames_decoded, peak_memory_bytes"),
-        ({"cache": {"frames_decoded": True, "peak_memory_bytes": 0}}, "must be a int from 0"),
+        ({"cache": {"frames_decoded": True, "peak_memory_bytes": 0}}, "must be an int from 0"),
         ({"schema_version": SCHEMA_VERSION + 1}, "schema_version must be"),
     ],
 )
@@ -127,6 +127,36 @@ def test_a_run_killed_while_it_was_set_up_can_begin_again(tmp_path):
     assert len(filled(tmp_path)) == 3
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["config"].update(seed=1),
+        lambda data: data["config"].update(reader="truth"),
+        lambda data: data["versions"].update(numpy="1.0.0"),
+        lambda data: data.update(config_hash="0" * 64),
+    ],
+    ids=["another value", "another entry", "another version", "another hash"],
+)
+def test_a_configuration_that_was_changed_is_refused_and_left_as_it_is(tmp_path, change):
+    filled(tmp_path)
+    file = tmp_path / "config.json"
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
+    before = content(tmp_path)
+    for act in (read_records, lambda path: RunDirectory(path, CONFIG)):
+        with pytest.raises(RunDirectoryError, match="config.json' was changed after the run began"):
+            act(tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_notes_may_be_added_to_a_configuration(tmp_path):
+    records = filled(tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"notes": {"by": "me"}}))
+    assert read_records(tmp_path) == records
+
+
 @pytest.mark.parametrize("kept_bytes", [1, 40, -1])
 def test_a_torn_last_line_is_cut_off(tmp_path, kept_bytes):
     records = filled(tmp_path)
@@ -153,7 +183,7 @@ def test_a_first_line_that_was_torn_is_cut_off(tmp_path):
     ("spoil", "message"),
     [
         (lambda line: line.replace(b'"schema_version": 2', b'"schema_version": 1'), "schema 1"),
-        (lambda line: line.replace(b'"group"', b'"grope"'), "fields: grope, group"),
+        (lambda line: line.replace(b'"group"', b'"grope"'), "fields: 'grope, group'"),
         (lambda line: line.replace(b'"random"', b"17"), "policy must be str"),
         (lambda line: line[:50] + b"\n", "cannot be used"),
         (lambda line: b"[]\n", "schema None"),
