@@ -94,7 +94,7 @@ def test_no_background_is_as_saturated_as_an_object(theme: str):
         assert saturation(inner).min() > 0.75
 
 
-def test_themes_and_places_are_told_apart_in_a_thumbnail():
+def test_themes_are_told_apart_by_their_mean_colours():
     """The mean colours of themes differ, whatever the place."""
     means = {
         theme: np.mean(
@@ -108,6 +108,25 @@ def test_themes_and_places_are_told_apart_in_a_thumbnail():
     }
     for theme, other in ((a, b) for a in THEMES for b in THEMES if a < b):
         assert np.abs(means[theme] - means[other]).max() > 6, (theme, other)
+
+
+@pytest.mark.parametrize("theme", ["desert", "island"])
+def test_places_are_told_apart_in_a_thumbnail(theme: str):
+    """The middle of a place is most like the middle of the same place laid out by another seed."""
+
+    def thumbnail(place: str, seed: int) -> np.ndarray:
+        view = scenery(theme, place, seed).view(0, 0, 1, 0).convert("L")
+        return np.asarray(view.resize((120, 68), Image.Resampling.BOX), float)[12:52]
+
+    known, right = {place: thumbnail(place, 2) for place in PLACES}, 0
+    for place in PLACES:
+        seen = thumbnail(place, 1)[:, 32:88].ravel()
+        likeness = {
+            other: max(np.corrcoef(seen, rows[:, x : x + 56].ravel())[0, 1] for x in range(65))
+            for other, rows in known.items()
+        }
+        right += max(likeness, key=likeness.get) == place
+    assert right == len(PLACES)
 
 
 def test_a_view_costs_about_a_millisecond():
