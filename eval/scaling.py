@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -23,14 +23,17 @@ import numpy as np
 from tqdm import tqdm
 
 import videoatlas_gym  # noqa: F401  (registers the environments)
-from eval.arguments import chosen_executor
+from eval.arguments import chosen_executor, missing
 from eval.command_line import parse_list
 from eval.executors import EXECUTORS
+from eval.fits import FEWEST_POINTS
 from eval.record import Record
 from eval.records import RunDirectory
+from eval.scaling_curves import LARGEST_GRID
 from eval.scaling_report import write_scaling_report
 from policies.rollout import rollout
 from policies.table import make_policy
+from videoatlas_gym.arguments import checked_number, checked_whole
 from videoatlas_gym.cli import Parser, parse_duration, run_command
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.story.needles import HINTED_GRIDS, NEEDLES
@@ -45,6 +48,8 @@ TILE_SIZE = (64, 36)
 CACHE_BYTES = 1 << 30
 MAX_STEPS = 1 << 30
 """No limit: what is measured is what it takes."""
+SHORTEST_NEEDLE = 0.1
+"""Seconds: a frame of a story world."""
 EXAMPLE = """\
   videoatlas scaling --out runs/scaling
   videoatlas scaling --durations 1m..100h:20 --grid-sizes 8 --needles visible --out runs/long
@@ -67,7 +72,17 @@ class Search:
     @property
     def task_set(self) -> str:
         """Its name in records: all searches with this needle, grid and length of video."""
-        return f"{self.needle}-K{self.grid_size}-{self.duration_seconds:g}s"
+        return f"{self.needle}-K{self.grid_size}-{self.duration_seconds:.10g}s"
+
+    @property
+    def world(self) -> StoryWorld:
+        """The world that the needle is in, and no other needle."""
+        return StoryWorld(
+            self.number,
+            self.duration_seconds,
+            needle_kinds=(self.needle,),
+            needle_seconds=self.needle_seconds,
+        )
 
 
 def scaling(
@@ -95,6 +110,7 @@ def scaling(
         num_visible: Visible needles per duration and K.
         num_hidden: Hidden needles per duration and K; each costs views in proportion to the length.
         needle_seconds: Length of the shortest needle; the longest is nearly K * K times as long.
+            Videos of less than K * K times its length show every needle in their first view.
         seed: Other seeds give other worlds.
         executor: "serial" or "processes".
         workers: Number of processes; None for one per core.
@@ -103,14 +119,21 @@ def scaling(
         ValueError: If an argument cannot be used; then nothing was written.
         RunDirectoryError: If `out` holds something else, or another process writes there.
     """
+    policies = list(dict.fromkeys(policies)) or missing("policy")
     for policy in policies:
         make_policy(policy)
     counts = {"visible": num_visible, "hidden": num_hidden}
     asked = {one_of("kind of needle", kind, NEEDLES): counts[kind] for kind in needles}
-    searches = _searches(durations, grid_sizes, asked, needle_seconds, seed)
+    searches = _searches(
+        _checked_durations(durations),
+        _checked_grid_sizes(grid_sizes, asked),
+        _checked_counts(asked),
+        _checked_needle_seconds(needle_seconds),
+        checked_whole("seed", seed, 0),
+    )
     config = {
         "kind": "scaling",
-        "policies": list(policies),
+        "policies": policies,
         "searches": [asdict(search) for search in searches],
         "tile_size": list(TILE_SIZE),
     }
@@ -118,12 +141,12 @@ def scaling(
     with RunDirectory(out, config) as run:
         recorded = run.records
         items = [
-            (search, missing)
+            (search, lacking)
             for search in searches
-            if (missing := [p for p in policies if _key(search, p) not in recorded])
+            if (lacking := [p for p in policies if _key(search, p) not in recorded])
         ]
         total = len(searches) * len(policies)
-        left = sum(len(missing) for _, missing in items)
+        left = sum(len(lacking) for _, lacking in items)
         with tqdm(total=total, initial=total - left, unit="search", desc="scaling") as bar:
             work = partial(_play, config_hash=run.config_hash)
             with closing(runner.map(work, ([item] for item in items))) as results:
@@ -145,39 +168,64 @@ def _searches(
     needle_seconds: float,
     seed: int,
 ) -> list[Search]:
-    """Return all searches, short videos first, each in a world of its own."""
-    if len(set(durations)) < 3:
-        raise ValueError(f"fits need three durations or more, got {len(set(durations))}.")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}.")
-    _check_needles(counts, grid_sizes)
+    """Return all searches, short videos first, each in a world of its own that can be made."""
     searches = []
-    for duration in sorted(set(durations)):
+    for duration in durations:
         for kind, grid_size in product(counts, grid_sizes):
             for index in range(counts[kind]):
                 facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
                 number = int(np.random.SeedSequence(facts).generate_state(1)[0])
                 step = (index + 0.5) / counts[kind]
                 length = min(needle_seconds * float(grid_size) ** (2 * step), duration / 4)
-                searches.append(
-                    Search(kind, grid_size, float(duration), index, number, round(length, 1))
-                )
+                searches.append(Search(kind, grid_size, duration, index, number, round(length, 1)))
+    for search in searches:
+        _ = search.world.needles  # placed now, and refused before anything is written
     return searches
 
 
-def _check_needles(counts: Mapping[str, int], grid_sizes: Sequence[int]) -> None:
-    for kind, count in counts.items():
-        if count < 1:
-            raise ValueError(f"there must be a {kind} needle per duration, got {count}.")
-    if "visible" in counts and (others := set(grid_sizes) - set(HINTED_GRIDS)):
+def _checked_durations(durations: Sequence[float]) -> list[float]:
+    """Return the lengths that are different videos, ascending; worlds check the rest."""
+    rounded = {round(checked_number("a duration", duration), 1) for duration in durations}
+    if len(rounded) < FEWEST_POINTS:
+        raise ValueError(
+            f"fits need {FEWEST_POINTS} durations or more that differ by a tenth of a second, got "
+            f"{len(rounded)}. Name more, such as 1m..10h:16."
+        )
+    return sorted(rounded)
+
+
+def _checked_grid_sizes(grid_sizes: Sequence[int], needles: Collection[str]) -> list[int]:
+    sizes = [checked_whole("a grid size", size, 2, LARGEST_GRID) for size in grid_sizes]
+    if "visible" in needles and (others := set(sizes) - set(HINTED_GRIDS)):
         raise ValueError(
             f"visible needles are hinted at for K = {', '.join(map(str, HINTED_GRIDS))}, got "
             f"{min(others)}. Use one of these, or --needles hidden."
         )
+    return list(dict.fromkeys(sizes)) or missing("grid size")
+
+
+def _checked_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return {
+        kind: checked_whole(f"the number of {kind} needles per duration", count, 1)
+        for kind, count in counts.items()
+    } or missing("kind of needle")
+
+
+def _checked_needle_seconds(seconds: float) -> float:
+    if checked_number("needle_seconds", seconds) < SHORTEST_NEEDLE:
+        raise ValueError(
+            f"needle_seconds must be at least {SHORTEST_NEEDLE:g}, the length of a frame, got "
+            f"{seconds:g}. Make the needle longer."
+        )
+    return float(seconds)
 
 
 def _play(item: tuple[Search, list[str]], *, config_hash: str) -> list[Record]:
-    """Let each policy look for the needle, one after another, with tiles in common."""
+    """Let each policy look for the needle, one after another, with tiles in common.
+
+    A cache for each would draw most frames once per policy: a measurement would last about twice
+    as long. What it takes to draw is therefore reported of all policies together.
+    """
     search, policies = item
     task = _task(search)
     cache, records = TileCache(CACHE_BYTES), []
@@ -206,12 +254,7 @@ def _play(item: tuple[Search, list[str]], *, config_hash: str) -> list[Record]:
 
 
 def _task(search: Search) -> Task:
-    world = StoryWorld(
-        search.number,
-        search.duration_seconds,
-        needle_kinds=(search.needle,),
-        needle_seconds=search.needle_seconds,
-    )
+    world = search.world
     task = needle(Story(world, StorySource(world)), np.random.default_rng(search.number))
     name = f"world-{search.number}"
     family = f"needle_{search.needle}"
@@ -286,16 +329,18 @@ def _run(options: Namespace) -> int:
 
 
 def parse_grid_sizes(text: str) -> list[int]:
-    """Read values of K, whole numbers from 2.
+    """Read values of K, whole numbers from 2 to 64.
 
     Raises:
         ValueError: If one of them is none, or there is none.
     """
     values = parse_list(text)
     if not values or not all(
-        re.fullmatch(r"\d{1,2}", value) and int(value) > 1 for value in values
+        re.fullmatch("[0-9]{1,2}", value) and 2 <= int(value) <= LARGEST_GRID for value in values
     ):
-        raise ValueError(f"grid sizes are whole numbers from 2 to 64, such as 2,8; got {text!r}.")
+        raise ValueError(
+            f"grid sizes are whole numbers from 2 to {LARGEST_GRID}, such as 2,8; got {text!r}."
+        )
     return [int(value) for value in values]
 
 

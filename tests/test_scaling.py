@@ -1,145 +1,204 @@
-"""How cost grows with the length of video: fits, the least that is possible, and real searches."""
+"""How cost grows with the length of video: what is searched for, and how."""
 
 import json
-import math
 
 import numpy as np
 import pytest
-from reporting import made
 
-from eval.fits import fit_duration, fit_line
-from eval.records import RunDirectoryError, read_records
-from eval.scaling import main, parse_durations, parse_grid_sizes, scaling
+import eval.scaling
+from eval.executors import EXECUTORS
+from eval.fits import fit_duration
+from eval.records import read_records
+from eval.scaling import (
+    DEFAULT_POLICIES,
+    Search,
+    main,
+    parse_durations,
+    scaling,
+)
 from eval.scaling_curves import curves, minimal_expands
 from eval.scaling_report import write_scaling_report
-from videoatlas_gym.span import Cell, GridGeometry, Span
-from videoatlas_gym.usage import Usage
+from policies.rollout import Episode
 
 LENGTHS = [60.0, 240.0, 960.0]
+SMALL = ["--durations", "1m,4m,16m", "--policies", "bfs,oracle"]
 
 
-def test_a_line_is_found_with_all_of_its_variance_explained():
-    fit = fit_line([1, 2, 4, 8], [5, 8, 14, 26])
-    assert (fit.a, fit.b, fit.r_squared) == pytest.approx((2, 3, 1))
+@pytest.mark.parametrize("flag", [("--policies", ","), ("--needles", ","), ("--grid-sizes", ",")])
+def test_the_command_goes_on_after_a_list_of_nothing_is_corrected(tmp_path, nothing_played, flag):
+    out = tmp_path / "run"
+    assert main([*SMALL, "--out", str(out), *flag]) == 2
+    assert not out.exists()
+    assert main([*SMALL, "--out", str(out)]) == 0
 
 
-def test_the_better_fit_tells_logarithms_from_lines():
-    seconds = np.geomspace(60, 36_000, 16)
-    by_log, by_line = fit_duration(seconds, 2 + 3 * np.log(seconds))
-    assert by_log.r_squared > 0.999 > 0.8 > by_line.r_squared
-    by_log, by_line = fit_duration(seconds, 2 + 0.5 * seconds)
-    assert by_line.r_squared > 0.999 > 0.8 > by_log.r_squared
+@pytest.fixture
+def nothing_played(monkeypatch):
+    """Let every search be left out, so that only what was to be searched is written."""
+    monkeypatch.setattr(eval.scaling, "_play", nothing)
+    monkeypatch.setattr(eval.scaling, "write_scaling_report", lambda path: "")
 
 
-def test_equal_values_have_no_share_of_variance():
-    assert math.isnan(fit_line([1, 2, 3], [4, 4, 4]).r_squared)
+def nothing(item, *, config_hash):
+    return []
 
 
-@pytest.mark.parametrize("x", [[1, 2], [3, 3, 3]])
-def test_a_fit_needs_three_points_that_differ(x):
-    with pytest.raises(ValueError, match="three points or more that differ"):
-        fit_line(x, x)
+@pytest.fixture
+def nothing_drawn(monkeypatch):
+    """Let searches find at once, without a picture; return what each environment was made with."""
+    made = []
+
+    def rollout(env, policy, *, seed, task):
+        made.append(env.spec.kwargs | {"policy": policy.name, "seed": seed, "index": task})
+        return Episode(score=1.0)
+
+    monkeypatch.setattr(eval.scaling, "rollout", rollout)
+    monkeypatch.setattr(eval.scaling, "write_scaling_report", lambda path: "")
+    return made
 
 
-@pytest.mark.parametrize("grid_size", [2, 3, 8])
-def test_the_fewest_expands_are_those_of_trying_every_view(grid_size):
-    random = np.random.default_rng(grid_size)
-    for _ in range(100):
-        duration = float(random.uniform(30, 5000))
-        start = float(random.uniform(0, duration * 0.9))
-        span = Span(start, min(duration, start + float(random.uniform(1, 20))))
-        geometry = GridGeometry(duration, grid_size, 0.1)
-        expected, cells = 0, [Cell()]
-        while not any(m in span for cell in cells for m in geometry.midpoints(cell)):
-            cells = [cell.child(i) for cell in cells for i in range(geometry.num_cells)]
-            overlapping = [cell for cell in cells if geometry.span(cell).overlaps(span)]
-            expected, cells = expected + 1, overlapping
-        assert minimal_expands([span], duration, grid_size) == expected
+def searched(tmp_path, *flags):
+    """Run the command; return the searches of its configuration."""
+    assert main([*SMALL, "--out", str(tmp_path), *flags]) == 0
+    return json.loads((tmp_path / "config.json").read_text())["config"]["searches"]
 
 
-def search(length, index, expands, *, policy="best-first", needle="visible", score=1.0):
-    return made(
-        task_set=f"{needle}-K2-{length:g}s",
-        policy=policy,
-        depth="auto",
-        task_index=index,
-        duration_seconds=length,
-        truth=[[length / 2 - 1, length / 2 + 1]],
-        actions={"EXPAND": expands},
-        usage=Usage(steps=expands, frames=4 * expands + 4, views=expands + 1).to_json(),
-        looked=[4 * (expands + 1)],
-        score=score,
-    )
+def test_searches_are_of_each_length_kind_and_grid_in_worlds_of_their_own(tmp_path, nothing_played):
+    searches = searched(tmp_path)
+    groups = {}
+    for search in searches:
+        group = search["duration_seconds"], search["needle"], search["grid_size"]
+        groups.setdefault(group, []).append(search)
+    assert {group: len(found) for group, found in groups.items()} == {
+        (length, kind, grid): {"visible": 8, "hidden": 4}[kind]
+        for length in LENGTHS
+        for kind in ("visible", "hidden")
+        for grid in (2, 8)
+    }
+    assert all([s["index"] for s in found] == [*range(len(found))] for found in groups.values())
+    assert len({search["number"] for search in searches}) == len(searches) == 72
 
 
-def test_curves_average_the_searches_of_each_length():
-    records = [search(length, i, i + 2) for length in LENGTHS for i in range(2)]
-    (curve,) = curves(records)
-    assert curve.seconds == tuple(LENGTHS)
-    assert curve.expands == (2.5, 2.5, 2.5) and curve.views == (3.5, 3.5, 3.5)
-    assert (curve.num_searches, curve.num_found) == (6, 6)
-    # The middle of the video is an edge of cells at K = 2: the needle shows at cells of 0.94 s.
-    assert curve.minimal == (2, 3, 4)
-    assert curve.num_exact == 2  # one search each of 60 s and 240 s
-
-
-def test_curves_keep_needles_and_policies_apart_and_leave_failures_out():
-    records = [
-        search(60.0, 0, 1),
-        search(60.0, 0, 9, needle="hidden"),
-        search(60.0, 0, 5, policy="bfs"),
-        made(task_set="visible-K2-60s", policy="bfs", task_index=1, infra_error="gone"),
-    ]
-    found = {(curve.needle, curve.policy): curve for curve in curves(records)}
-    assert found["hidden", "best-first"].expands == (9,)
-    assert found["visible", "bfs"].num_searches == 1
-    assert len(found) == 3
-
-
-def test_durations_are_a_list_or_a_range_in_equal_ratios():
-    assert parse_durations("1m,1h") == [60, 3600]
-    assert parse_durations("1m..16m:5") == [60, 120, 240, 480, 960]
-    with pytest.raises(ValueError, match="a range of durations ascends"):
-        parse_durations("1h..1m:4")
-
-
-def test_grid_sizes_are_whole_numbers():
-    assert parse_grid_sizes("2, 8") == [2, 8]
-    for wrong in ("", "1", "two", "2.5"):
-        with pytest.raises(ValueError, match="grid sizes are whole numbers"):
-            parse_grid_sizes(wrong)
+def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
+    tmp_path, nothing_played
+):
+    searches = searched(tmp_path, "--grid-sizes", "4", "--hidden", "2", "--visible", "4")
+    lengths = {
+        (kind, length): [
+            search["needle_seconds"]
+            for search in searches
+            if (search["needle"], search["duration_seconds"]) == (kind, length)
+        ]
+        for kind in ("visible", "hidden")
+        for length in LENGTHS
+    }
+    assert lengths["visible", 960] == [2.8, 5.7, 11.3, 22.6]
+    assert lengths["hidden", 960] == [4, 16]
+    assert lengths["visible", 60] == [2.8, 5.7, 11.3, 15]  # at most a quarter of the video
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("flags", "found"),
     [
-        ({"durations": [60, 120]}, "three durations or more"),
-        ({"grid_sizes": [3]}, "hinted at for K = 2, 4, 8, 16, got 3"),
-        ({"needles": ["invisible"]}, "unknown kind of needle 'invisible'. Did you mean 'visible'"),
-        ({"policies": ["best-frist"]}, "Did you mean 'best-first'"),
-        ({"num_visible": 0}, "there must be a visible needle"),
-        ({"executor": "thread"}, "unknown executor"),
+        (["--needles", "hidden"], {"needle": {"hidden"}}),
+        (["--needles", "visible"], {"needle": {"visible"}}),
+        (["--grid-sizes", "16"], {"grid_size": {16}}),
+        (["--needles", "hidden", "--grid-sizes", "3"], {"grid_size": {3}}),
+        (["--needles", "visible", "--visible", "3"], {"index": {0, 1, 2}}),
+        (["--needles", "hidden", "--hidden", "1"], {"index": {0}}),
+        (["--durations", "30s..2m:3"], {"duration_seconds": {30, 60, 120}}),
+        (
+            ["--needle-seconds", "0.5", "--visible", "1", "--hidden", "1"],
+            {"needle_seconds": {1, 4}},
+        ),
     ],
 )
-def test_a_mistake_is_a_sentence_and_writes_nothing(tmp_path, change, message):
-    arguments = {"out": tmp_path / "run", "durations": LENGTHS} | change
-    with pytest.raises(ValueError, match=message):
-        scaling(**arguments)
-    assert not (tmp_path / "run").exists()
+def test_every_flag_changes_what_is_searched(tmp_path, nothing_played, flags, found):
+    searches = searched(tmp_path, *flags)
+    assert {name: {search[name] for search in searches} for name in found} == found
+
+
+def test_other_seeds_give_other_worlds_and_equal_ones_the_same(tmp_path, nothing_played):
+    first, second, again = (
+        {search["number"] for search in searched(tmp_path / name, "--seed", seed)}
+        for name, seed in (("first", "0"), ("second", "7"), ("again", "0"))
+    )
+    assert first == again and not first & second
+
+
+def test_environments_are_made_as_the_search_and_the_configuration_say(tmp_path, nothing_drawn):
+    searches = searched(tmp_path, "--visible", "1", "--hidden", "2")
+    config = json.loads((tmp_path / "config.json").read_text())["config"]
+    assert config["tile_size"] == [64, 36] and config["policies"] == ["bfs", "oracle"]
+    expected = [
+        (policy, search["number"], search["grid_size"], search["needle_seconds"])
+        for search in searches
+        for policy in ("bfs", "oracle")
+    ]
+    assert expected == [
+        (made["policy"], made["seed"], made["grid_size"], made["min_expand_seconds"])
+        for made in nothing_drawn
+    ]
+    for search, made in zip(searches, nothing_drawn[::2], strict=True):
+        assert made["tile_size"] == (64, 36) and made["max_steps"] >= 10**9
+        (task,) = made["tasks"]
+        world = task.source.world
+        assert (world.number, world.needle_kinds) == (search["number"], (search["needle"],))
+        assert world.needle_seconds == search["needle_seconds"]
+        assert task.truth[0].duration_seconds == pytest.approx(search["needle_seconds"])
+
+
+def test_a_policy_named_twice_searches_once_and_all_of_the_default_ones_do(tmp_path, nothing_drawn):
+    for policies in (["bfs", "bfs", "oracle"], DEFAULT_POLICIES):
+        nothing_drawn.clear()
+        out = tmp_path / str(len(policies))
+        scaling(out=out, durations=LENGTHS, policies=policies, num_visible=1, num_hidden=1)
+        assert {made["policy"] for made in nothing_drawn} == set(policies)
+        assert len(nothing_drawn) == 3 * 2 * 2 * len(set(policies))
+
+
+def test_lengths_that_differ_little_have_names_of_their_own(tmp_path, nothing_drawn):
+    durations = [1000000.1, 1000000.2, 1000000.3]
+    scaling(out=tmp_path, durations=durations, policies=["bfs"], num_visible=1, num_hidden=1)
+    assert len(read_records(tmp_path)) == 3 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "workers"),
+    [
+        ([], "serial", None),
+        (["--executor", "processes"], "processes", None),
+        (["--executor", "processes", "--workers", "3"], "processes", 3),
+    ],
+)
+def test_the_executor_is_the_one_that_was_asked_for(
+    tmp_path, nothing_played, monkeypatch, flags, name, workers
+):
+    asked = []
+
+    def chosen(*arguments):
+        asked.append(arguments)
+        return EXECUTORS["serial"](1)
+
+    monkeypatch.setattr(eval.scaling, "chosen_executor", chosen)
+    searched(tmp_path, *flags)
+    assert asked == [(name, workers)]
 
 
 def test_searches_are_measured_resumed_and_reported_from_records_alone(tmp_path, capsys):
     out = tmp_path / "run"
-    arguments = ["--durations", "1m,4m,16m", "--grid-sizes", "2", "--visible", "2", "--hidden", "1"]
-    command = [*arguments, "--policies", "best-first@picture,bfs", "--out", str(out)]
+    arguments = ["--durations", "30s,40s,50s", "--grid-sizes", "2", "--visible", "1"]
+    command = [*arguments, "--hidden", "1", "--policies", "best-first@picture,bfs"]
+    command += ["--out", str(out)]
     assert main(command) == 0
     text = (out / "scaling.md").read_text()
-    assert "| visible | 2 | best-first@picture | 6 of 6 | 6 of 6 |" in text
+    assert "| visible | 2 | best-first@picture | 3 of 3 | 3 of 3 |" in text
+    assert (out / "scaling.png").read_bytes().startswith(b"\x89PNG")
     records = read_records(out)
-    assert len(records) == 3 * (2 + 1) * 2
+    assert len(records) == 3 * (1 + 1) * 2
     assert {record.family for record in records} == {"needle_visible", "needle_hidden"}
     lines = (out / "records.jsonl").read_text().splitlines(keepends=True)
-    (out / "records.jsonl").write_text("".join(lines[:5]))
+    (out / "records.jsonl").write_text("".join(lines[:9]))
     (out / "scaling.md").unlink()
     assert main(command) == 0
     again = {json.dumps(record.lasting()) for record in read_records(out)}
@@ -148,37 +207,52 @@ def test_searches_are_measured_resumed_and_reported_from_records_alone(tmp_path,
     assert capsys.readouterr().out.count("Table, plot and records are in") == 2
 
 
-def test_a_report_needs_a_measurement(tmp_path):
-    with pytest.raises(RunDirectoryError):
-        write_scaling_report(tmp_path)
+@pytest.mark.parametrize("grid_size", [2, 8])
+def test_the_fewest_views_grow_with_the_logarithm_of_the_length(
+    tmp_path, nothing_played, grid_size
+):
+    # At K = 8 the first view of a minute shows all needles of a second: shorter ones are needed.
+    flags = ["--durations", "1m..10h:16", "--needles", "visible", "--needle-seconds", "0.5"]
+    views = {}
+    for search in searched(tmp_path, *flags, "--grid-sizes", str(grid_size)):
+        world = Search(**search).world
+        truth = [world.span(world.needles[0].stretch)]
+        least = minimal_expands(truth, search["duration_seconds"], grid_size) + 1
+        views.setdefault(search["duration_seconds"], []).append(least)
+    by_log, by_line = fit_duration(list(views), [np.mean(own) for own in views.values()])
+    assert len(views) == 16 and by_log.r_squared > 0.95 > by_line.r_squared
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("grid_size", [2, 8])
-def test_visible_needles_cost_the_logarithm_of_the_length_and_never_more(tmp_path, grid_size):
-    durations = parse_durations("1m..10h:16")
+def test_visible_needles_cost_the_fewest_views_at_every_length(tmp_path, grid_size):
     scaling(
         out=tmp_path,
-        durations=durations,
+        durations=parse_durations("1m..10h:16"),
         policies=["best-first@picture"],
         grid_sizes=[grid_size],
         needles=["visible"],
+        num_visible=3,
+        needle_seconds=0.5,
     )
     (curve,) = curves(read_records(tmp_path))
-    assert curve.num_found == curve.num_exact == curve.num_searches == 16 * 8
-    assert curve.fits[0].r_squared > 0.95
+    assert len(curve.seconds) == 16
+    assert curve.num_found == curve.num_exact == curve.num_searches == 16 * 3
+    assert curve.fits[0].r_squared > max(0.9, curve.fits[1].r_squared)
 
 
 @pytest.mark.slow
 def test_hidden_needles_cost_views_in_proportion_to_the_length(tmp_path):
+    # Where a hidden needle lies decides what finding it takes: many make a mean, few do not.
     scaling(
         out=tmp_path,
-        durations=parse_durations("1m..1h:10"),
+        durations=parse_durations("1m..16m:5"),
         policies=["best-first@picture", "dfs@picture", "bfs", "exhaustive"],
         grid_sizes=[2],
         needles=["hidden"],
+        num_hidden=16,
     )
     for curve in curves(read_records(tmp_path)):
         by_log, by_line = curve.fits
-        assert curve.num_found == curve.num_searches
-        assert by_line.r_squared > max(0.8, by_log.r_squared), curve.policy
+        assert curve.num_found == curve.num_searches == 5 * 16
+        assert by_line.r_squared > max(0.95, by_log.r_squared), curve.policy
