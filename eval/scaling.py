@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -26,18 +25,24 @@ import videoatlas_gym  # noqa: F401  (registers the environments)
 from eval.arguments import chosen_executor, missing
 from eval.command_line import parse_list
 from eval.executors import EXECUTORS
-from eval.fits import FEWEST_POINTS
 from eval.record import Record
 from eval.records import RunDirectory
 from eval.scaling_curves import LARGEST_GRID
 from eval.scaling_report import write_scaling_report
+from eval.scaling_searches import (
+    Search,
+    checked_counts,
+    checked_durations,
+    checked_grid_sizes,
+    checked_seconds,
+    make_searches,
+)
 from policies.rollout import rollout
 from policies.table import make_policy
-from videoatlas_gym.arguments import checked_number, checked_whole
+from videoatlas_gym.arguments import checked_whole
 from videoatlas_gym.cli import Parser, parse_duration, run_command
 from videoatlas_gym.errors import one_of
-from videoatlas_gym.story.needles import HINTED_GRIDS, NEEDLES
-from videoatlas_gym.story.plan import StoryWorld
+from videoatlas_gym.story.needles import NEEDLES
 from videoatlas_gym.story.questions import Story, needle
 from videoatlas_gym.story.source import StorySource
 from videoatlas_gym.tasks import Task
@@ -48,41 +53,10 @@ TILE_SIZE = (64, 36)
 CACHE_BYTES = 1 << 30
 MAX_STEPS = 1 << 30
 """No limit: what is measured is what it takes."""
-SHORTEST_NEEDLE = 0.1
-"""Seconds: a frame of a story world."""
 EXAMPLE = """\
   videoatlas scaling --out runs/scaling
   videoatlas scaling --durations 1m..100h:20 --grid-sizes 8 --needles visible --out runs/long
 Stop it with Ctrl-C; the same command goes on where it stopped."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """One needle in one world, looked for by all policies."""
-
-    needle: str
-    grid_size: int
-    duration_seconds: float
-    index: int
-    """Which of the needles of this length of video."""
-    number: int
-    """Number of the world."""
-    needle_seconds: float
-
-    @property
-    def task_set(self) -> str:
-        """Its name in records: all searches with this needle, grid and length of video."""
-        return f"{self.needle}-K{self.grid_size}-{self.duration_seconds:.10g}s"
-
-    @property
-    def world(self) -> StoryWorld:
-        """The world that the needle is in, and no other needle."""
-        return StoryWorld(
-            self.number,
-            self.duration_seconds,
-            needle_kinds=(self.needle,),
-            needle_seconds=self.needle_seconds,
-        )
 
 
 def scaling(
@@ -92,9 +66,10 @@ def scaling(
     policies: Sequence[str] = DEFAULT_POLICIES,
     grid_sizes: Sequence[int] = (2, 8),
     needles: Sequence[str] = NEEDLES,
-    num_visible: int = 8,
+    num_visible: int = 16,
     num_hidden: int = 4,
-    needle_seconds: float = 2.0,
+    visible_seconds: float = 0.5,
+    hidden_seconds: float = 2.0,
     seed: int = 0,
     executor: Literal["serial", "processes"] = "serial",
     workers: int | None = None,
@@ -104,13 +79,16 @@ def scaling(
     Args:
         out: Directory of the records: a new or empty one, or one of the same measurement.
         durations: Lengths of video in seconds, three or more that differ.
-        policies: Specs of policies, see `make_policy`.
+        policies: Specs of policies, see `make_policy`. Those that go nowhere by what they see
+            (`Policy.is_guided`) look for hidden needles only: visible ones would cost them as much.
         grid_sizes: Values of K; for visible needles those of `HINTED_GRIDS`.
         needles: Kinds of needles, "visible" and "hidden".
         num_visible: Visible needles per duration and K.
-        num_hidden: Hidden needles per duration and K; each costs views in proportion to the length.
-        needle_seconds: Length of the shortest needle; the longest is nearly K * K times as long.
-            Videos of less than K * K times its length show every needle in their first view.
+        num_hidden: Hidden needles per duration and K, one in each equal part of the video; each
+            costs views in proportion to the length.
+        visible_seconds: Length of the shortest visible needle; the longest is nearly K * K times as
+            long. Videos of less than K * K times its length show every needle in their first view.
+        hidden_seconds: The same of hidden needles.
         seed: Other seeds give other worlds.
         executor: "serial" or "processes".
         workers: Number of processes; None for one per core.
@@ -124,13 +102,23 @@ def scaling(
         make_policy(policy)
     counts = {"visible": num_visible, "hidden": num_hidden}
     asked = {one_of("kind of needle", kind, NEEDLES): counts[kind] for kind in needles}
-    searches = _searches(
-        _checked_durations(durations),
-        _checked_grid_sizes(grid_sizes, asked),
-        _checked_counts(asked),
-        _checked_needle_seconds(needle_seconds),
+    seconds = {
+        "visible": checked_seconds("visible_seconds", visible_seconds),
+        "hidden": checked_seconds("hidden_seconds", hidden_seconds),
+    }
+    searches = make_searches(
+        checked_durations(durations),
+        checked_grid_sizes(grid_sizes, asked),
+        checked_counts(asked),
+        seconds,
         checked_whole("seed", seed, 0),
     )
+    players = {kind: [p for p in policies if _plays(p, kind)] for kind in asked}
+    if not all(players.values()):
+        raise ValueError(
+            f"none of the policies ({', '.join(policies)}) goes by what it sees: visible needles "
+            "cost them what hidden ones do. Add one such as best-first, or use --needles hidden."
+        )
     config = {
         "kind": "scaling",
         "policies": policies,
@@ -143,9 +131,9 @@ def scaling(
         items = [
             (search, lacking)
             for search in searches
-            if (lacking := [p for p in policies if _key(search, p) not in recorded])
+            if (lacking := [p for p in players[search.needle] if _key(search, p) not in recorded])
         ]
-        total = len(searches) * len(policies)
+        total = sum(len(players[search.needle]) for search in searches)
         left = sum(len(lacking) for _, lacking in items)
         with tqdm(total=total, initial=total - left, unit="search", desc="scaling") as bar:
             work = partial(_play, config_hash=run.config_hash)
@@ -157,67 +145,12 @@ def scaling(
         return write_scaling_report(run.path)
 
 
+def _plays(policy: str, kind: str) -> bool:
+    return kind == "hidden" or make_policy(policy).is_guided
+
+
 def _key(search: Search, policy: str) -> tuple[str, str, str, str, int]:
     return search.task_set, policy, "auto", "none", search.index
-
-
-def _searches(
-    durations: Sequence[float],
-    grid_sizes: Sequence[int],
-    counts: Mapping[str, int],
-    needle_seconds: float,
-    seed: int,
-) -> list[Search]:
-    """Return all searches, short videos first, each in a world of its own that can be made."""
-    searches = []
-    for duration in durations:
-        for kind, grid_size in product(counts, grid_sizes):
-            for index in range(counts[kind]):
-                facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
-                number = int(np.random.SeedSequence(facts).generate_state(1)[0])
-                step = (index + 0.5) / counts[kind]
-                length = min(needle_seconds * float(grid_size) ** (2 * step), duration / 4)
-                searches.append(Search(kind, grid_size, duration, index, number, round(length, 1)))
-    for search in searches:
-        _ = search.world.needles  # placed now, and refused before anything is written
-    return searches
-
-
-def _checked_durations(durations: Sequence[float]) -> list[float]:
-    """Return the lengths that are different videos, ascending; worlds check the rest."""
-    rounded = {round(checked_number("a duration", duration), 1) for duration in durations}
-    if len(rounded) < FEWEST_POINTS:
-        raise ValueError(
-            f"fits need {FEWEST_POINTS} durations or more that differ by a tenth of a second, got "
-            f"{len(rounded)}. Name more, such as 1m..10h:16."
-        )
-    return sorted(rounded)
-
-
-def _checked_grid_sizes(grid_sizes: Sequence[int], needles: Collection[str]) -> list[int]:
-    sizes = [checked_whole("a grid size", size, 2, LARGEST_GRID) for size in grid_sizes]
-    if "visible" in needles and (others := set(sizes) - set(HINTED_GRIDS)):
-        raise ValueError(
-            f"visible needles are hinted at for K = {', '.join(map(str, HINTED_GRIDS))}, got "
-            f"{min(others)}. Use one of these, or --needles hidden."
-        )
-    return list(dict.fromkeys(sizes)) or missing("grid size")
-
-
-def _checked_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
-    return {
-        kind: checked_whole(f"the number of {kind} needles per duration", count, 1)
-        for kind, count in counts.items()
-    } or missing("kind of needle")
-
-
-def _checked_needle_seconds(seconds: float) -> float:
-    if checked_number("needle_seconds", seconds) < SHORTEST_NEEDLE:
-        raise ValueError(
-            f"needle_seconds must be at least {SHORTEST_NEEDLE:g}, the length of a frame, got "
-            f"{seconds:g}. Make the needle longer."
-        )
-    return float(seconds)
 
 
 def _play(item: tuple[Search, list[str]], *, config_hash: str) -> list[Record]:
@@ -296,9 +229,12 @@ def _parser() -> Parser:
     add("--policies", default=",".join(DEFAULT_POLICIES), help="specs (default: %(default)s)")
     add("--grid-sizes", default="2,8", help="values of K (default: %(default)s)")
     add("--needles", default=",".join(NEEDLES), help="kinds (default: %(default)s)")
-    add("--visible", type=int, default=8, metavar="N", help="visible ones per duration (8)")
+    add("--visible", type=int, default=16, metavar="N", help="visible ones per duration (16)")
     add("--hidden", type=int, default=4, metavar="N", help="hidden ones per duration (4)")
-    add("--needle-seconds", type=float, default=2.0, metavar="S", help="of the shortest needle (2)")
+    shortest = "length of the shortest %s needle"
+    for kind, seconds in (("visible", 0.5), ("hidden", 2.0)):
+        text = f"{shortest % kind} ({seconds:g})"
+        add(f"--{kind}-seconds", type=float, default=seconds, metavar="S", help=text)
     add("--seed", type=int, default=0, help="other seeds give other worlds (0)")
     add("--executor", default="serial", help=f"{' or '.join(EXECUTORS)} (serial)")
     add("--workers", type=int, metavar="N", help="number of processes (one per core)")
@@ -319,7 +255,8 @@ def _run(options: Namespace) -> int:
         needles=parse_list(options.needles),
         num_visible=options.visible,
         num_hidden=options.hidden,
-        needle_seconds=options.needle_seconds,
+        visible_seconds=options.visible_seconds,
+        hidden_seconds=options.hidden_seconds,
         seed=options.seed,
         executor=options.executor,
         workers=options.workers,

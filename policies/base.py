@@ -118,6 +118,8 @@ class Policy:
     """Whether it is shown the task with its truth."""
     reads_truth: bool = False
     """Whether what it sees is read for it by the truth, while it finds its way without."""
+    is_guided: ClassVar[bool] = True
+    """Whether where it goes depends on what it sees."""
     env_options: ClassVar[dict[str, Any]] = {}
     """Environment arguments that the policy needs, such as its traversal."""
 

@@ -25,6 +25,7 @@ class Random(Policy):
     """
 
     name = "random"
+    is_guided = False
     takes: ClassVar[tuple[str, ...]] = ("reader",)
 
     def __init__(self, reader: AnswerReader | None = None):
@@ -56,6 +57,7 @@ class Uniform(Traversal):
     """
 
     name = "uniform"
+    is_guided = False
     frontier = Closed
     env_options: ClassVar[dict[str, Any]] = {}
 
@@ -68,6 +70,7 @@ class Hoarder(Policy):
     """
 
     name = "hoarder"
+    is_guided = False
     takes: ClassVar[tuple[str, ...]] = ("reader",)
 
     def __init__(self, reader: AnswerReader | None = None):

@@ -99,6 +99,7 @@ class BreadthFirst(Traversal):
     """Opens all cells of a level, in order of time, before any of the next."""
 
     name = "bfs"
+    is_guided = False
     frontier = Queue
 
 
@@ -132,6 +133,7 @@ class Exhaustive(Traversal):
     """
 
     name = "exhaustive"
+    is_guided = False
     frontier = Chronicle
     stops_early = False
 

@@ -1,0 +1,126 @@
+"""What a scaling measurement looks for: needles of many lengths in videos of many lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from eval.arguments import missing
+from eval.fits import FEWEST_POINTS
+from eval.scaling_curves import LARGEST_GRID
+from videoatlas_gym.arguments import checked_number, checked_whole
+from videoatlas_gym.story.needles import HINTED_GRIDS, NEEDLES
+from videoatlas_gym.story.plan import StoryWorld
+
+_MANY = 1000
+"""Worlds among which one has its needle in a certain part of it: far more than are needed."""
+SHORTEST_NEEDLE = 0.1
+"""Seconds: a frame of a story world."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One needle in one world, looked for by all policies."""
+
+    needle: str
+    grid_size: int
+    duration_seconds: float
+    index: int
+    """Which of the needles of this length of video."""
+    number: int
+    """Number of the world."""
+    needle_seconds: float
+
+    @property
+    def task_set(self) -> str:
+        """Its name in records: all searches with this needle, grid and length of video."""
+        return f"{self.needle}-K{self.grid_size}-{self.duration_seconds:.10g}s"
+
+    @property
+    def world(self) -> StoryWorld:
+        """The world that the needle is in, and no other needle."""
+        return StoryWorld(
+            self.number,
+            self.duration_seconds,
+            needle_kinds=(self.needle,),
+            needle_seconds=self.needle_seconds,
+        )
+
+    def lies_in(self, part: int, parts: int) -> bool:
+        """Whether a hidden needle is in one of so many equal parts of where it may be.
+
+        What it takes to find one follows from where it is: one in each part makes a mean. Visible
+        ones may be anywhere.
+        """
+        stretch, places = self.world.needles[0].stretch, self.world.num_frames
+        return self.needle == "visible" or (
+            stretch.first * parts // (places - len(stretch) + 1) == part
+        )
+
+
+def make_searches(
+    durations: Sequence[float],
+    grid_sizes: Sequence[int],
+    counts: Mapping[str, int],
+    seconds: Mapping[str, float],
+    seed: int,
+) -> list[Search]:
+    """Return all searches, short videos first, each in a world of its own that can be made."""
+    searches = []
+    for turn, duration in enumerate(durations):
+        for kind, grid_size in product(counts, grid_sizes):
+            for index in range(counts[kind]):
+                step = (index + 0.5) / counts[kind]
+                length = min(seconds[kind] * float(grid_size) ** (2 * step), duration / 4)
+                facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
+                found = (
+                    Search(kind, grid_size, duration, index, int(number), round(length, 1))
+                    for number in np.random.SeedSequence(facts).generate_state(_MANY)
+                )
+                # Needles are placed here, and refused before anything is written.
+                part = (index + turn) % counts[kind]
+                searches.append(next(s for s in found if s.lies_in(part, counts[kind])))
+    return searches
+
+
+def checked_durations(durations: Sequence[float]) -> list[float]:
+    """Return the lengths that are different videos, ascending; worlds check the rest."""
+    rounded = {round(checked_number("a duration", duration), 1) for duration in durations}
+    if len(rounded) < FEWEST_POINTS:
+        raise ValueError(
+            f"fits need {FEWEST_POINTS} durations or more that differ by a tenth of a second, got "
+            f"{len(rounded)}. Name more, such as 1m..10h:16."
+        )
+    return sorted(rounded)
+
+
+def checked_grid_sizes(grid_sizes: Sequence[int], needles: Collection[str]) -> list[int]:
+    """Return the values of K, each once; hints serve some of them only."""
+    sizes = [checked_whole("a grid size", size, 2, LARGEST_GRID) for size in grid_sizes]
+    if "visible" in needles and (others := set(sizes) - set(HINTED_GRIDS)):
+        raise ValueError(
+            f"visible needles are hinted at for K = {', '.join(map(str, HINTED_GRIDS))}, got "
+            f"{min(others)}. Use one of these, or --needles hidden."
+        )
+    return list(dict.fromkeys(sizes)) or missing("grid size")
+
+
+def checked_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the numbers of needles by kind, at least one of each."""
+    return {
+        kind: checked_whole(f"the number of {kind} needles per duration", count, 1)
+        for kind, count in counts.items()
+    } or missing("kind of needle")
+
+
+def checked_seconds(name: str, seconds: float) -> float:
+    """Return the length of a shortest needle, which is a frame or more."""
+    if checked_number(name, seconds) < SHORTEST_NEEDLE:
+        raise ValueError(
+            f"{name} must be at least {SHORTEST_NEEDLE:g}, the length of a frame, got "
+            f"{seconds:g}. Make the needle longer."
+        )
+    return float(seconds)
