@@ -237,7 +237,7 @@ def _strips(found: Mapping[Cell, Sequence[Record]], axes: Axes) -> Iterator[Plot
 
 
 def _where(task_set: str, budget: str) -> str:
-    return f"{task_set}, {'no limit' if budget == NO_LIMIT else budget}"
+    return f"{task_set}, {'no budget' if budget == NO_LIMIT else budget}"
 
 
 def _depth_axis(panel, depths: Sequence[Depth]) -> None:

@@ -53,8 +53,8 @@ def scaling_report(found: Sequence[Curve], *, has_plot: bool, failures: Sequence
         "lengths. Fits are of the views opened (the first one included), mean per length, T in "
         'seconds. "Minimal Expands" counts the searches that found the needle and opened no more '
         "views than the shortest way to it has. Visible needles are hinted at in every view on "
-        "that way, hidden ones nowhere. A search that gives up is cheap: read costs beside what "
-        "was found.",
+        "that way, hidden ones nowhere; policies that do not go by what they see look for hidden "
+        "ones only. A search that gives up is cheap: read costs beside what was found.",
         *_failed(failures),
         grid(head.split(","), rows),
         *([r"\* was shown the truth."] if any(curve.is_privileged for curve in found) else []),

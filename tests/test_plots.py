@@ -86,7 +86,7 @@ def test_strips_are_of_tasks_that_all_policies_have_a_record_of():
     records = row([1.0, 0.0, 1.0], **looked) + row([1.0, 0.0], policy="bfs", **looked)[1:]
     plots = drawn(records)
     assert [p.alt for p in plots.values() if p.section == "looked"] == [
-        "Where each policy looked: task 1, depth 1, story-1h, no limit"
+        "Where each policy looked: task 1, depth 1, story-1h, no budget"
     ]
     assert not any(p.section == "looked" for p in drawn(row([1.0])).values())
 

@@ -70,19 +70,21 @@ def test_searches_are_of_each_length_kind_and_grid_in_worlds_of_their_own(tmp_pa
         group = search["duration_seconds"], search["needle"], search["grid_size"]
         groups.setdefault(group, []).append(search)
     assert {group: len(found) for group, found in groups.items()} == {
-        (length, kind, grid): {"visible": 8, "hidden": 4}[kind]
+        (length, kind, grid): {"visible": 16, "hidden": 4}[kind]
         for length in LENGTHS
         for kind in ("visible", "hidden")
         for grid in (2, 8)
     }
     assert all([s["index"] for s in found] == [*range(len(found))] for found in groups.values())
-    assert len({search["number"] for search in searches}) == len(searches) == 72
+    assert len({search["number"] for search in searches}) == len(searches) == 120
 
 
 def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
     tmp_path, nothing_played
 ):
-    searches = searched(tmp_path, "--grid-sizes", "4", "--hidden", "2", "--visible", "4")
+    searches = searched(
+        tmp_path, *"--grid-sizes 4 --hidden 2 --visible 4 --visible-seconds 2".split()
+    )
     lengths = {
         (kind, length): [
             search["needle_seconds"]
@@ -108,7 +110,11 @@ def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
         (["--needles", "hidden", "--hidden", "1"], {"index": {0}}),
         (["--durations", "30s..2m:3"], {"duration_seconds": {30, 60, 120}}),
         (
-            ["--needle-seconds", "0.5", "--visible", "1", "--hidden", "1"],
+            ["--visible-seconds", "0.3", "--visible", "1", "--needles", "visible"],
+            {"needle_seconds": {0.6, 2.4}},
+        ),
+        (
+            ["--hidden-seconds", "0.5", "--hidden", "1", "--needles", "hidden"],
             {"needle_seconds": {1, 4}},
         ),
     ],
@@ -133,13 +139,14 @@ def test_environments_are_made_as_the_search_and_the_configuration_say(tmp_path,
     expected = [
         (policy, search["number"], search["grid_size"], search["needle_seconds"])
         for search in searches
-        for policy in ("bfs", "oracle")
+        for policy in (("oracle",) if search["needle"] == "visible" else ("bfs", "oracle"))
     ]
     assert expected == [
         (made["policy"], made["seed"], made["grid_size"], made["min_expand_seconds"])
         for made in nothing_drawn
     ]
-    for search, made in zip(searches, nothing_drawn[::2], strict=True):
+    own = [made for made in nothing_drawn if made["policy"] == "oracle"]
+    for search, made in zip(searches, own, strict=True):
         assert made["tile_size"] == (64, 36) and made["max_steps"] >= 10**9
         (task,) = made["tasks"]
         world = task.source.world
@@ -154,12 +161,39 @@ def test_a_policy_named_twice_searches_once_and_all_of_the_default_ones_do(tmp_p
         out = tmp_path / str(len(policies))
         scaling(out=out, durations=LENGTHS, policies=policies, num_visible=1, num_hidden=1)
         assert {made["policy"] for made in nothing_drawn} == set(policies)
-        assert len(nothing_drawn) == 3 * 2 * 2 * len(set(policies))
+        guided = set(policies) - {"bfs", "exhaustive"}
+        assert len(nothing_drawn) == 3 * 2 * (len(set(policies)) + len(guided))
+
+
+def test_who_goes_by_what_it_sees_looks_for_visible_needles_too(tmp_path, nothing_drawn):
+    everyone = "random,uniform,hoarder,bfs,dfs,adaptive,best-first,beam:2,exhaustive,oracle"
+    flags = ["--visible", "1", "--hidden", "1", "--grid-sizes", "2"]
+    assert main([*SMALL, "--out", str(tmp_path), "--policies", everyone, *flags]) == 0
+    by_kind = {"visible": set(), "hidden": set()}
+    for made in nothing_drawn:
+        by_kind[made["tasks"][0].family.removeprefix("needle_")].add(made["policy"])
+    assert by_kind["hidden"] == set(everyone.split(","))
+    assert by_kind["visible"] == {"dfs", "adaptive", "best-first", "beam:2", "oracle"}
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_a_hidden_needle_is_in_each_equal_part_of_the_video(tmp_path, nothing_played, count):
+    searches = searched(tmp_path, "--needles", "hidden", "--hidden", str(count))
+    parts = {}
+    for search in searches:
+        world = Search(**search).world
+        stretch = world.needles[0].stretch
+        places = world.num_frames - len(stretch) + 1
+        group = search["duration_seconds"], search["grid_size"]
+        parts.setdefault(group, []).append(stretch.first * count // places)
+    assert all(sorted(own) == list(range(count)) for own in parts.values())
+    # No length of needle is always found in the same part.
+    assert count == 1 or len({own[0] for own in parts.values()}) > 1
 
 
 def test_lengths_that_differ_little_have_names_of_their_own(tmp_path, nothing_drawn):
     durations = [1000000.1, 1000000.2, 1000000.3]
-    scaling(out=tmp_path, durations=durations, policies=["bfs"], num_visible=1, num_hidden=1)
+    scaling(out=tmp_path, durations=durations, policies=["oracle"], num_visible=1, num_hidden=1)
     assert len(read_records(tmp_path)) == 3 * 2 * 2
 
 
@@ -195,10 +229,10 @@ def test_searches_are_measured_resumed_and_reported_from_records_alone(tmp_path,
     assert "| visible | 2 | best-first@picture | 3 of 3 | 3 of 3 |" in text
     assert (out / "scaling.png").read_bytes().startswith(b"\x89PNG")
     records = read_records(out)
-    assert len(records) == 3 * (1 + 1) * 2
+    assert len(records) == 3 * (1 + 2)
     assert {record.family for record in records} == {"needle_visible", "needle_hidden"}
     lines = (out / "records.jsonl").read_text().splitlines(keepends=True)
-    (out / "records.jsonl").write_text("".join(lines[:9]))
+    (out / "records.jsonl").write_text("".join(lines[:5]))
     (out / "scaling.md").unlink()
     assert main(command) == 0
     again = {json.dumps(record.lasting()) for record in read_records(out)}
@@ -212,7 +246,7 @@ def test_the_fewest_views_grow_with_the_logarithm_of_the_length(
     tmp_path, nothing_played, grid_size
 ):
     # At K = 8 the first view of a minute shows all needles of a second: shorter ones are needed.
-    flags = ["--durations", "1m..10h:16", "--needles", "visible", "--needle-seconds", "0.5"]
+    flags = ["--durations", "1m..10h:16", "--needles", "visible"]
     views = {}
     for search in searched(tmp_path, *flags, "--grid-sizes", str(grid_size)):
         world = Search(**search).world
@@ -233,7 +267,6 @@ def test_visible_needles_cost_the_fewest_views_at_every_length(tmp_path, grid_si
         grid_sizes=[grid_size],
         needles=["visible"],
         num_visible=3,
-        needle_seconds=0.5,
     )
     (curve,) = curves(read_records(tmp_path))
     assert len(curve.seconds) == 16
