@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
@@ -191,3 +192,13 @@ def test_a_refusal_survives_pickling():
     error = pickle.loads(pickle.dumps(BudgetExceeded("tokens", 12, 10)))
     assert (error.name, error.spent, error.allowed) == ("tokens", 12, 10)
     assert str(error) == str(BudgetExceeded("tokens", 12, 10))
+
+
+@pytest.mark.parametrize("amount", [-1, 1.5, float("nan"), True, "3"])
+def test_what_is_booked_is_a_whole_number(amount):
+    ledger = Ledger()
+    with pytest.raises(ValueError, match="model_calls spent must be a whole number from 0"):
+        ledger.record(Usage(model_calls=amount))
+    assert ledger.usage == Usage()
+    ledger.record(Usage(model_calls=np.int64(2)))
+    assert type(ledger.usage.model_calls) is int

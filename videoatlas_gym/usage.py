@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 
 from videoatlas_gym.errors import one_of
 
@@ -132,9 +133,18 @@ class Ledger:
             self._book(usage)
 
     def record(self, usage: Usage) -> None:
-        """Book what was spent already, whether it fits or not (a model's reply that has come)."""
+        """Book what was spent already, whether it fits or not (a model's reply that has come).
+
+        Raises:
+            ValueError: If an amount is no whole number from 0.
+        """
+        spent = {}
+        for name, amount in usage.to_json().items():
+            if isinstance(amount, bool) or not isinstance(amount, Integral) or amount < 0:
+                raise ValueError(f"{name} spent must be a whole number from 0, got {amount!r}.")
+            spent[name] = int(amount)
         with self._lock:
-            self._usage = self._usage + usage
+            self._usage = self._usage + Usage(**spent)
 
     def fractions_left(self) -> tuple[float, float]:
         """Shares of the step and frame budgets that are left, 1.0 where there is no limit."""
