@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.markdown import escape, grid
-from eval.metrics import Cell, Depth, Summary, summaries
-from eval.record import Record
+from eval.metrics import Cell, Depth, Summary
 from eval.statistics import MIN_CLUSTERS, RESAMPLES, Interval
 from videoatlas_gym.env import STEPS_PER_LEVEL
 
@@ -76,17 +75,6 @@ class Axes:
     def deepest(self) -> Depth:
         """The finest depth: "auto" if it was asked for, else the largest number."""
         return "auto" if "auto" in self.depths else max(self.depths)
-
-
-def table(records: Iterable[Record], config: Mapping[str, Any]) -> str:
-    """Return the comparison as Markdown: a title, the scores, remarks and counts.
-
-    Args:
-        records: Records of one configuration, in any order.
-        config: Its arguments.
-    """
-    axes, cells = Axes.of(config), summaries(records)
-    return "\n\n".join([f"# {title(config)}", *scores(cells, axes), counts(cells, axes)]) + "\n"
 
 
 def title(config: Mapping[str, Any]) -> str:

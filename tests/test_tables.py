@@ -7,14 +7,16 @@ from eval.details import costs, differences, evidence, families
 from eval.markdown import code, escape, grid, picture
 from eval.metrics import cells_of, summaries
 from eval.statistics import bootstrap_interval
-from eval.tables import Axes, table
+from eval.tables import Axes, counts, scores, title
 from videoatlas_gym.usage import Usage
 
 
 def render(records, names=("random",), depths=(1,), episodes=2, **changes):
-    """Return the table of some records."""
+    """Return title, scores and counts of some records."""
     asked = {"names": names, "depths": list(depths), "episodes": episodes}
-    return table(records, config_of(**asked, **changes))
+    config = config_of(**asked, **changes)
+    axes, cells = Axes.of(config), summaries(records)
+    return "\n\n".join([f"# {title(config)}", *scores(cells, axes), counts(cells, axes)]) + "\n"
 
 
 def test_policies_are_rows_and_depths_are_columns():
