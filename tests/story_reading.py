@@ -200,7 +200,7 @@ def _text_templates() -> tuple[np.ndarray, np.ndarray]:
     pictures, ratios, font = [], [], ImageFont.load_default(60)
     for number in range(100):
         picture = Image.new("L", (200, 120))
-        ImageDraw.Draw(picture).text((40, 20), f"{number:02d}", 255, font, stroke_width=2.4)
+        ImageDraw.Draw(picture).text((40, 20), f"{number:02d}", 255, font, stroke_width=2)
         ink = picture.crop(picture.point(lambda v: 255 * (v > 128)).getbbox())
         pictures.append(_normal(np.asarray(ink.resize(_TEXT, Image.Resampling.BOX))))
         ratios.append(ink.width / ink.height)

@@ -148,6 +148,8 @@ def test_an_interrupted_command_leaves_nothing_half(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": os.getcwd()},
+        # It is ignored in background jobs, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(tmp_path.iterdir()):
         assert run.poll() is None

@@ -115,7 +115,7 @@ def _best_text(line, texts):
     seen, best = _spectrum(Image.fromarray(cut.astype(np.uint8))), []
     for text in texts:
         fits = []
-        for stroke in (0.5, 2.0):
+        for stroke in (0, 2):
             picture = Image.new("L", (700, 120))
             font = ImageFont.load_default(48)
             ImageDraw.Draw(picture).text((30, 30), text, 255, font, stroke_width=stroke)

@@ -30,7 +30,7 @@ def card(theme: str, number: int, seed: int) -> Image.Image:
     draw = ImageDraw.Draw(picture, "RGBA")
     draw.rectangle((52, 66, SIZE[0] - 52, 204), fill=(*_NIGHT, 176))
     _ornament(draw)
-    _write(picture, f"CHAPTER {number}", 101, 42, 3)
+    _write(picture, f"CHAPTER {number}", 101, 42, 2)
     _write(picture, THEME_TITLES[theme], 165, 44, 1)
     draw.line((150, 133, 330, 133), fill=(*_PAPER, 220), width=2)
     draw.polygon([(240, 127), (250, 133), (240, 139), (230, 133)], fill=_PAPER)
@@ -56,6 +56,6 @@ def _write(picture: Image.Image, text: str, middle: int, tall: int, stroke: int)
         font = ImageFont.load_default(tall)
     draw = ImageDraw.Draw(picture)
     draw.text(
-        (SIZE[0] / 2, middle), text, _PAPER, font, anchor="mm", stroke_width=stroke / 2,
+        (SIZE[0] / 2, middle), text, _PAPER, font, anchor="mm", stroke_width=stroke,
         stroke_fill=_PAPER,
     )  # fmt: skip

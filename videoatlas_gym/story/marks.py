@@ -72,7 +72,9 @@ def _cobbles(draw, x, y, share, tones, rng) -> None:
     row = y - y % max(3, tall)
     column = x - x % wide + (wide / 2 if int(row / tall) % 2 else 0)
     tone = muted(mix(*tones, rng.uniform(0.2, 0.8)))
-    draw.rounded_rectangle((column, row, column + wide - 1, row + tall - 1), 2, (*tone, 150))
+    # Whole pixels: some versions of Pillow cannot round the corners of small boxes between them.
+    edges = [round(edge) for edge in (column, row, column + wide - 1, row + tall - 1)]
+    draw.rounded_rectangle(edges, 2, (*tone, 150))
 
 
 def _flowers(draw, x, y, share, tones, rng) -> None:

@@ -178,9 +178,9 @@ class Canvas:
         self, left: float, top: float, right: float, bottom: float, colour: RGB, radius: float = 0
     ) -> None:
         """Fill a rectangle, its corners rounded by `radius`."""
-        edges = [edge * self._scale for edge in (left, top, right, bottom)]
+        edges = [round(edge * self._scale) for edge in (left, top, right, bottom)]
         if radius:
-            self._draw.rounded_rectangle(edges, radius * self._scale, muted(colour))
+            self._draw.rounded_rectangle(edges, round(radius * self._scale), muted(colour))
         else:
             self._draw.rectangle(edges, muted(colour))
 
