@@ -78,7 +78,8 @@ def scaling(
 
     Args:
         out: Directory of the records: a new or empty one, or one of the same measurement.
-        durations: Lengths of video in seconds, three or more that differ.
+        durations: Lengths of video in seconds, three or more that differ. Of more than eight,
+            hidden needles are looked for in every second one, the longest included.
         policies: Specs of policies, see `make_policy`. Those that go nowhere by what they see
             (`Policy.is_guided`) look for hidden needles only: visible ones would cost them as much.
         grid_sizes: Values of K; for visible needles those of `HINTED_GRIDS`.
@@ -102,10 +103,8 @@ def scaling(
         make_policy(policy)
     counts = {"visible": num_visible, "hidden": num_hidden}
     asked = {one_of("kind of needle", kind, NEEDLES): counts[kind] for kind in needles}
-    seconds = {
-        "visible": checked_seconds("visible_seconds", visible_seconds),
-        "hidden": checked_seconds("hidden_seconds", hidden_seconds),
-    }
+    seconds = {"visible": visible_seconds, "hidden": hidden_seconds}
+    seconds = {kind: checked_seconds(kind, length) for kind, length in seconds.items()}
     searches = make_searches(
         checked_durations(durations),
         checked_grid_sizes(grid_sizes, asked),

@@ -17,8 +17,10 @@ from videoatlas_gym.story.plan import StoryWorld
 
 _MANY = 1000
 """Worlds among which one has its needle in a certain part of it: far more than are needed."""
-SHORTEST_NEEDLE = 0.1
-"""Seconds: a frame of a story world."""
+FRAMES_PER_SECOND = {"visible": 10, "hidden": 2}
+"""Of the videos: hidden needles are long, and all frames of their videos may have to be drawn."""
+_MANY_DURATIONS = 8
+"""Of more than these, hidden needles are looked for in every second one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Search:
             self.number,
             self.duration_seconds,
             needle_kinds=(self.needle,),
+            frames_per_second=FRAMES_PER_SECOND[self.needle],
             needle_seconds=self.needle_seconds,
         )
 
@@ -69,15 +72,20 @@ def make_searches(
     seed: int,
 ) -> list[Search]:
     """Return all searches, short videos first, each in a world of its own that can be made."""
+    skipped = set(durations[-2::-2]) if len(durations) > _MANY_DURATIONS else set()
     searches = []
     for turn, duration in enumerate(durations):
         for kind, grid_size in product(counts, grid_sizes):
+            if kind == "hidden" and duration in skipped:
+                continue
             for index in range(counts[kind]):
                 step = (index + 0.5) / counts[kind]
                 length = min(seconds[kind] * float(grid_size) ** (2 * step), duration / 4)
+                rate = FRAMES_PER_SECOND[kind]
+                length = max(1, round(length * rate)) / rate
                 facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
                 found = (
-                    Search(kind, grid_size, duration, index, int(number), round(length, 1))
+                    Search(kind, grid_size, duration, index, int(number), length)
                     for number in np.random.SeedSequence(facts).generate_state(_MANY)
                 )
                 # Needles are placed here, and refused before anything is written.
@@ -116,11 +124,12 @@ def checked_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
     } or missing("kind of needle")
 
 
-def checked_seconds(name: str, seconds: float) -> float:
+def checked_seconds(kind: str, seconds: float) -> float:
     """Return the length of a shortest needle, which is a frame or more."""
-    if checked_number(name, seconds) < SHORTEST_NEEDLE:
+    shortest = 1 / FRAMES_PER_SECOND[kind]
+    if checked_number(f"{kind}_seconds", seconds) < shortest:
         raise ValueError(
-            f"{name} must be at least {SHORTEST_NEEDLE:g}, the length of a frame, got "
+            f"{kind}_seconds must be at least {shortest:g}, the length of a frame, got "
             f"{seconds:g}. Make the needle longer."
         )
     return float(seconds)

@@ -176,6 +176,16 @@ def test_who_goes_by_what_it_sees_looks_for_visible_needles_too(tmp_path, nothin
     assert by_kind["visible"] == {"dfs", "adaptive", "best-first", "beam:2", "oracle"}
 
 
+def test_of_many_lengths_every_second_has_hidden_needles_and_the_longest(tmp_path, nothing_played):
+    few = ["--visible", "1", "--hidden", "1", "--grid-sizes", "2"]
+    for count, hidden in ((8, [*range(8)]), (9, [0, 2, 4, 6, 8]), (16, [*range(1, 16, 2)])):
+        flags = ["--durations", f"1m..10h:{count}", *few]
+        searches = searched(tmp_path / str(count), *flags)
+        lengths = sorted({search["duration_seconds"] for search in searches})
+        own = {s["duration_seconds"] for s in searches if s["needle"] == "hidden"}
+        assert own == {lengths[index] for index in hidden} and len(lengths) == count
+
+
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_a_hidden_needle_is_in_each_equal_part_of_the_video(tmp_path, nothing_played, count):
     searches = searched(tmp_path, "--needles", "hidden", "--hidden", str(count))
