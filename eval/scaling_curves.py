@@ -16,7 +16,7 @@ from videoatlas_gym.errors import shown
 from videoatlas_gym.span import Span
 from videoatlas_gym.story.needles import NEEDLES
 
-TASK_SET = re.compile(rf"({'|'.join(NEEDLES)})-K([1-9][0-9]?)-[0-9.e+]+s")
+TASK_SET = re.compile(rf"({'|'.join(NEEDLES)})-K([1-9][0-9]?)-([0-9]{{1,12}}(?:[.][0-9]{{1,9}})?)s")
 """Names of the task sets of a measurement: kind of needle, K, length of the video."""
 LARGEST_GRID = 64
 SHORTEST_CELL_SECONDS = 1e-6
@@ -103,22 +103,23 @@ def curves(records: Sequence[Record]) -> list[Curve]:
     """
     found: dict[tuple[str, int, str], dict[float, list[_Search]]] = {}
     for record in records:
-        needle, grid_size = _task_set(record)
+        needle, grid_size, length = _task_set(record)
         if record.score is None:
             continue
         by_length = found.setdefault((needle, grid_size, record.policy), {})
-        by_length.setdefault(record.duration_seconds, []).append(_search(record, grid_size))
+        by_length.setdefault(length, []).append(_search(record, grid_size))
     return [_curve(*key, by_length) for key, by_length in found.items()]
 
 
-def _task_set(record: Record) -> tuple[str, int]:
+def _task_set(record: Record) -> tuple[str, int, float]:
+    """Return needle, K and the length that was asked for: videos have whole frames of it."""
     match = TASK_SET.fullmatch(record.task_set)
-    if not match or not 2 <= int(match[2]) <= LARGEST_GRID:
+    if not match or not 2 <= int(match[2]) <= LARGEST_GRID or not float(match[3]):
         raise ValueError(
             f"task set {shown(record.task_set)} is none of a measurement of scaling; they are "
             f"named like 'visible-K8-3600s', with K from 2 to {LARGEST_GRID}"
         )
-    return match[1], int(match[2])
+    return match[1], int(match[2]), float(match[3])
 
 
 def _search(record: Record, grid_size: int) -> _Search:

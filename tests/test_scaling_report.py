@@ -213,6 +213,7 @@ def test_names_on_record_never_become_markup():
         ({"task_set": "visible-K0-60s"}, "with K from 2 to 64"),
         ({"task_set": "visible-K1-60s"}, "with K from 2 to 64"),
         ({"task_set": "visible-K65-60s"}, "with K from 2 to 64"),
+        ({"task_set": "visible-K2-0s"}, "is none of a measurement of scaling"),
         ({"duration_seconds": 0.0}, "task 0 of visible-K2-60s by 'bfs' has a score and no video"),
         ({"truth": []}, "task 0 of visible-K2-60s by 'bfs': the truth must be time within"),
         ({"truth": [[1, 1]]}, "the truth must be time within"),
