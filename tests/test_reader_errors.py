@@ -163,14 +163,14 @@ def test_a_file_cut_after_its_index_ends_where_its_data_ends(plain, tmp_path):
         count=250,
         group_of_pictures=25,
         container_options={"movflags": "faststart"},
+        options={"threads": "1"},  # the same bytes, so the same cut, on a busy machine
     )
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     truth = decode_linearly(path)
     with VideoReader(path) as reader:
         assert reader.describe()["header_duration_seconds"] == 10
         assert 5 < reader.duration_seconds < 7
-        # The last packet is cut, and where it is a reference, up to three frames go with it.
-        assert reader.duration_seconds == pytest.approx(truth.times()[-1] + 0.04, abs=0.161)
+        assert reader.duration_seconds == pytest.approx(truth.times()[-1] + 0.04, abs=0.041)
         last = reader.frame_at(truth.times()[-1])
     assert digest(last.rgb) == truth.digests[-1]
 
