@@ -67,9 +67,9 @@ def scaling(
     grid_sizes: Sequence[int] = (2, 8),
     needles: Sequence[str] = NEEDLES,
     num_visible: int = 16,
-    num_hidden: int = 4,
+    num_hidden: int = 16,
     visible_seconds: float = 0.5,
-    hidden_seconds: float = 2.0,
+    hidden_seconds: float = 8.0,
     seed: int = 0,
     executor: Literal["serial", "processes"] = "serial",
     workers: int | None = None,
@@ -229,9 +229,9 @@ def _parser() -> Parser:
     add("--grid-sizes", default="2,8", help="values of K (default: %(default)s)")
     add("--needles", default=",".join(NEEDLES), help="kinds (default: %(default)s)")
     add("--visible", type=int, default=16, metavar="N", help="visible ones per duration (16)")
-    add("--hidden", type=int, default=4, metavar="N", help="hidden ones per duration (4)")
+    add("--hidden", type=int, default=16, metavar="N", help="hidden ones per duration (16)")
     shortest = "length of the shortest %s needle"
-    for kind, seconds in (("visible", 0.5), ("hidden", 2.0)):
+    for kind, seconds in (("visible", 0.5), ("hidden", 8.0)):
         text = f"{shortest % kind} ({seconds:g})"
         add(f"--{kind}-seconds", type=float, default=seconds, metavar="S", help=text)
     add("--seed", type=int, default=0, help="other seeds give other worlds (0)")

@@ -70,20 +70,21 @@ def test_searches_are_of_each_length_kind_and_grid_in_worlds_of_their_own(tmp_pa
         group = search["duration_seconds"], search["needle"], search["grid_size"]
         groups.setdefault(group, []).append(search)
     assert {group: len(found) for group, found in groups.items()} == {
-        (length, kind, grid): {"visible": 16, "hidden": 4}[kind]
+        (length, kind, grid): 16
         for length in LENGTHS
         for kind in ("visible", "hidden")
         for grid in (2, 8)
     }
     assert all([s["index"] for s in found] == [*range(len(found))] for found in groups.values())
-    assert len({search["number"] for search in searches}) == len(searches) == 120
+    assert len({search["number"] for search in searches}) == len(searches) == 192
 
 
 def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
     tmp_path, nothing_played
 ):
     searches = searched(
-        tmp_path, *"--grid-sizes 4 --hidden 2 --visible 4 --visible-seconds 2".split()
+        tmp_path,
+        *"--grid-sizes 4 --visible 4 --visible-seconds 2 --hidden 2 --hidden-seconds 2".split(),
     )
     lengths = {
         (kind, length): [
