@@ -13,25 +13,12 @@ from collections import deque
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
+from videoatlas_gym.video._bitstream import is_hidden
+
 _STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
 """Codecs in which every packet that is not hidden gives one picture, so that a loss can be told."""
 
 _REMEMBERED_KEYS = 64
-
-
-def is_hidden(codec_name: str, packet: Packet) -> bool:
-    """Whether a VP8 or VP9 packet only updates references and shows nothing."""
-    if codec_name not in ("vp8", "vp9") or not packet.size:
-        return False
-    data = memoryview(packet)
-    first = data[0]
-    if codec_name == "vp8":
-        return not first & 0x10
-    if data[-1] & 0xE0 == 0xC0:
-        return False  # A superframe: its last part is shown.
-    # Bits from the top: marker 2, profile 2 (and one more in profile 3), show_existing, type, show.
-    shift = 1 if first & 0x30 == 0x30 else 0
-    return not first >> (3 - shift) & 1 and not first >> (1 - shift) & 1
 
 
 class DamageLog:

@@ -13,15 +13,16 @@ from statistics import median
 
 from av.packet import Packet
 
-from videoatlas_gym.video._damage import is_hidden
+from videoatlas_gym.video._bitstream import is_hidden
 from videoatlas_gym.video._picture import (
     MAX_SIDE_PX,
     Orientation,
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import REORDER_DEPTH, LostPicture, Picture
+from videoatlas_gym.video._run import LostPicture, Picture
 from videoatlas_gym.video._track import Track
+from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
 
 _PROBED_PACKETS = 250
@@ -66,7 +67,9 @@ class Facts:
         """
         track.ordinal_rate = self.ordinal_rate
         track.is_reordered = self.is_reordered
-        track.rewind().first_picture()
+        run = track.rewind()
+        packets = run.peek(1)
+        _note_first(track, packets, run.first_picture())
 
 
 def find_facts(track: Track) -> Facts:
@@ -75,7 +78,7 @@ def find_facts(track: Track) -> Facts:
     Raises:
         VideoOpenError: If no picture can be decoded or the picture is absurdly large.
     """
-    _refuse_size(track.codec.width, track.codec.height)
+    _refuse_size(track, track.codec.width, track.codec.height)
     run = track.rewind()
     packets = run.peek(_PROBED_PACKETS)
     if not packets:
@@ -85,6 +88,7 @@ def find_facts(track: Track) -> Facts:
     first = run.first_picture()
     if first is None:
         raise VideoOpenError("no picture of its video stream can be decoded")
+    _note_first(track, packets, first)
     track.is_reordered = _is_reordered(track)
     frame_ticks = _frame_ticks(track, packets, first)
     fallback = _fallback(track, packets)
@@ -97,7 +101,7 @@ def _facts(track, first: Picture, end_pts: int, frame_ticks: Fraction, fallback)
     orientation = Orientation.of(first.frame)
     coded_size = (first.frame.width, first.frame.height)
     native_size = orientation.turned(square_size(coded_size, pixel_aspect))
-    _refuse_size(*native_size)
+    _refuse_size(track, *native_size)
     return Facts(
         time_base=track.time_base,
         start_pts=first.pts,
@@ -123,10 +127,18 @@ def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
             yield packet
 
 
-def _refuse_size(width: int, height: int) -> None:
-    if max(width, height) > MAX_SIDE_PX:
+def _note_first(track: Track, packets: list[Packet], first: Picture | None) -> None:
+    """Keep what other decoders of the same stream are compared with."""
+    if first is not None:
+        track.first_packet, track.first_frame = packets[0], first.frame
+
+
+def _refuse_size(track: Track, width: int, height: int) -> None:
+    limit = track.limits.max_pixels
+    if width * height > limit or max(width, height) > MAX_SIDE_PX:
         raise VideoOpenError(
-            f"it claims pictures of {width}x{height} pixels (at most {MAX_SIDE_PX} a side are read)"
+            f"it claims pictures of {width}x{height} pixels (read are at most {limit} pixels, see "
+            f"max_pixels, and {MAX_SIDE_PX} a side)"
         )
 
 

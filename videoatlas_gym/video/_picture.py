@@ -36,10 +36,15 @@ class Orientation:
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """Read the display matrix of a decoded picture; the identity where there is no sane one."""
+        return cls.told(frame) or cls()
+
+    @classmethod
+    def told(cls, frame: VideoFrame) -> Orientation | None:
+        """Read the display matrix of a decoded picture, if it comes with one."""
         for data in frame.side_data:
             if data.type.name == "DISPLAYMATRIX":
                 return cls.from_matrix(np.frombuffer(bytes(data), np.int32))
-        return cls()
+        return None
 
     @classmethod
     def from_matrix(cls, matrix: NDArray[np.int32]) -> Orientation:
@@ -124,17 +129,31 @@ class Scalers:
 
 
 class Painter:
-    """Turns decoded pictures of one track into RGB arrays; keeps its scalers between calls."""
+    """Turns decoded pictures of one track into RGB arrays; keeps its scalers between calls.
 
-    def __init__(self, native_size: tuple[int, int], pixel_aspect: Fraction) -> None:
+    Not for several threads at once.
+
+    Args:
+        native_size: (width, height) of full pictures.
+        pixel_aspect: Width of a pixel by its height.
+        orientation: How pictures are turned that do not say so themselves.
+    """
+
+    def __init__(
+        self,
+        native_size: tuple[int, int],
+        pixel_aspect: Fraction,
+        orientation: Orientation = Orientation(),
+    ) -> None:
         self._native_size = native_size
         self._pixel_aspect = pixel_aspect
+        self._orientation = orientation
         self._native_scaler = VideoReformatter()
         self._scalers = Scalers()
 
     def paint(self, frame: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """Return read-only uint8 (height, width, 3): native pixels, or a letterboxed tile."""
-        orientation = Orientation.of(frame)
+        orientation = Orientation.told(frame) or self._orientation
         coded_size = (frame.width, frame.height)
         shown_size = orientation.turned(square_size(coded_size, self._pixel_aspect))
         if size is None and shown_size == self._native_size == orientation.turned(coded_size):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,12 +21,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from videoatlas_gym.video._damage import DamageLog
+from videoatlas_gym.video.plan import REORDER_DEPTH
 
 if TYPE_CHECKING:
     from videoatlas_gym.video._track import Track
-
-REORDER_DEPTH = 17
-"""So many pictures after a moment settle it: H.264 and HEVC reorder at most 16."""
 
 _MAX_DAMAGED_PACKETS = 2_000
 _MAX_QUEUED_BYTES = 64 << 20
@@ -159,6 +158,18 @@ class Run:
             raise LostPicture(cause, self.sync_pts)
         self._refuse_uncertainty(not self._log.is_intact(self.current.pts, self.current.order))
         return self.current
+
+    def last_intact(self, tick: int) -> Picture | None:
+        """Decode up to `tick`; return the last picture on the way that came out well, if any."""
+        last = None
+        with suppress(LostPicture):
+            while True:
+                while not self._coming and not self.is_ended:
+                    self._decode_one()
+                if not self._coming or self._coming[0].pts > tick:
+                    break
+                last = self.picture_at(self._coming[0].pts)
+        return last
 
     def _pass(self, tick: int) -> None:
         """Let go of the pictures shown up to `tick` but the last: a group of them can be large."""

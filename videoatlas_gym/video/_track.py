@@ -7,33 +7,60 @@ taken as a hint: a start is right if its time stamp is early enough and the deco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import av
 from av.packet import Packet
 from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask for at most."""
+
+    max_pixels: int
+    """Of one picture."""
+    time_limit_seconds: float | None
+    """For one request."""
+    allow_protocols: tuple[str, ...] = ()
+    """Protocols of FFmpeg besides local files."""
+
+
 class Track:
     """The best video stream of a file, opened."""
 
-    def __init__(self, path: str, count_picture: Callable[[], None]) -> None:
+    def __init__(self, path: str, limits: Limits, count_picture: Callable[[], None]) -> None:
         self.count_picture = count_picture
+        self.limits = limits
         self.is_reordered = False
         self.ordinal_rate: Fraction | None = None
+        self.first_packet: Packet | None = None
+        self.first_frame: VideoFrame | None = None
+        """The first picture, until it was looked at."""
+        self.deadline = Deadline()
         self.false_keys: set[int] = set()
         self.true_keys: set[int] = set()
         self._path = path
         self._open()
 
     def _open(self) -> None:
-        self.container = av.open(self._path, metadata_errors="replace")
+        protocols = ("file", *self.limits.allow_protocols)
+        self.container = av.open(
+            self._path,
+            container_options={"protocol_whitelist": ",".join(protocols)},
+            metadata_errors="replace",
+            timeout=self.limits.time_limit_seconds,
+        )
         try:
             self.stream = _best_video_stream(self.container)
         except BaseException:
@@ -44,6 +71,7 @@ class Track:
                 stream.discard = Discard.all
         self.codec = self.stream.codec_context
         self.codec.thread_count = 1
+        self.codec.options = {"max_pixels": str(self.limits.max_pixels)}
         self._is_at_start = True
 
     @property
@@ -58,8 +86,10 @@ class Track:
 
     def packets(self) -> Iterator[Packet]:
         """Read packets of the stream from here on; damage that stops reading is the end."""
+        check = self.deadline.check
         try:
             for packet in self.container.demux(self.stream):
+                check()
                 if packet.size or packet.pts is not None:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):
@@ -94,9 +124,7 @@ class Track:
     def enter(self, tick: int, before_pts: int | None = None) -> Run:
         """Start at the last usable key frame at or before `tick` (and before `before_pts`).
 
-        A seek may land late: on a key frame of which only the decoding time is early enough, or
-        anywhere near in a transport stream. Then it is repeated from further back, down to the
-        start of the file.
+        Where none is found, that is the start of the file.
         """
         if before_pts is not None:
             tick = before_pts - 1
@@ -108,6 +136,22 @@ class Track:
         return run
 
     def _enter(self, tick: int) -> Run:
+        packets = self.land(tick)
+        if packets is None:
+            return self.rewind()
+        first = next(packets)
+        run = Run(self, packets, first.pts)
+        run.queue.append(first)
+        run.skip_to_last_key(tick)
+        return run
+
+    def land(self, tick: int) -> Iterator[Packet] | None:
+        """Read packets from a usable key frame on that is presented at or before `tick`.
+
+        A seek may land late: on a key frame of which only the decoding time is early enough, or
+        anywhere near in a transport stream. Then it is repeated from further back; None if that
+        comes to nothing.
+        """
         ask, step = tick, max(1, round(1 / self.time_base))
         for _ in range(_MAX_BACK_STEPS):
             if not self.seek(ask):
@@ -115,14 +159,11 @@ class Track:
             packets = self.packets()
             first = next((p for p in packets if p.is_keyframe and p.pts is not None), None)
             if first is not None and first.pts <= tick and first.pts not in self.false_keys:
-                run = Run(self, packets, first.pts)
-                run.queue.append(first)
-                run.skip_to_last_key(tick)
-                return run
+                return chain((first,), packets)
             known = [ask] if first is None else [ask, first.pts, first.dts]
             ask = min(place for place in known if place is not None) - step
             step *= 2
-        return self.rewind()
+        return None
 
 
 def _best_video_stream(container: av.container.InputContainer) -> VideoStream:

@@ -17,67 +17,101 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from bisect import bisect_right
+import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from threading import RLock
+from typing import Literal
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from videoatlas_gym.video._facts import Facts, describe, find_facts, shown_packets
-from videoatlas_gym.video._picture import Painter
-from videoatlas_gym.video._run import (
-    REORDER_DEPTH,
-    BrokenOrder,
-    FalseKeyFrame,
-    LostPicture,
-    Picture,
-    Run,
+from videoatlas_gym.arguments import checked_whole
+from videoatlas_gym.errors import one_of
+from videoatlas_gym.video._access import UNREADABLE, Access, Unreadable
+from videoatlas_gym.video._facts import Facts, describe
+from videoatlas_gym.video._file import FileState
+from videoatlas_gym.video._run import LostPicture
+from videoatlas_gym.video._track import Limits
+from videoatlas_gym.video.source import (
+    Frame,
+    FrameDecodeError,
+    VideoChangedError,
+    VideoOpenError,
+    VideoSource,
 )
-from videoatlas_gym.video._track import Track
-from videoatlas_gym.video.source import Frame, FrameDecodeError, VideoOpenError, VideoSource
+
+MAX_PIXELS = 1 << 26
+"""Of one picture, unless more are allowed: 8192 x 8192. Bigger ones are broken headers, mostly."""
+TIME_LIMIT_SECONDS = 120.0
 
 _TOLERANCE_SECONDS = Fraction(1, 10**9)
-_FINGERPRINT_BYTES = 1 << 16
-_EARLIER_STARTS = 3
-"""How often a lost picture is tried again from an earlier key frame."""
-_MAX_FALSE_KEYS = 16
-_UNREADABLE = (
-    *(av.error.FFmpegError, LostPicture, OSError, EOFError, MemoryError),
-    *(ValueError, ArithmeticError, IndexError, RuntimeError),
-)
-"""What PyAV, NumPy and computing with absurd numbers raise where a file's content is to blame."""
 
 
 class VideoReader(VideoSource):
     """Exact random access to one video file.
 
     The file is opened on first need; making a reader only checks that it is there. A reader is
-    thread-safe (one lock: threads take turns), and pickles by its path.
+    thread-safe (one lock: threads take turns), and pickles by its arguments.
+
+    A moment costs the decoding of the pictures between the key frame before it and its own, those
+    left out that no other picture is made from. Several moments share what they have in common, and
+    are decoded by several workers. Everything that is left out is checked not to have mattered.
 
     Args:
         path: A video file in any format FFmpeg reads.
+        num_workers: Decoders that work at once; None for one per core.
+        damage: What to do where the data of a frame is damaged. "raise" raises `FrameDecodeError`.
+            "hold" shows the last frame before the moment that is undamaged and says so by
+            `Frame.is_held`, as a player would; it raises where there is none.
+        time_limit_seconds: For one request, opening included; None for no limit. A request that
+            takes longer raises an error.
+        max_pixels: Of one picture. Larger ones are refused before memory is taken for them.
+        allow_protocols: Protocols of FFmpeg, such as "https" (needs "tls" and "tcp" too), that
+            may be used. With none, all paths are names of local files, whatever they look like, and
+            files that name others (playlists) reach local ones only.
 
     Raises:
         VideoOpenError: If there is no such file. On first use: if it holds no video to show.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        num_workers: int | None = None,
+        damage: Literal["raise", "hold"] = "raise",
+        time_limit_seconds: float | None = TIME_LIMIT_SECONDS,
+        max_pixels: int = MAX_PIXELS,
+        allow_protocols: Sequence[str] = (),
+    ) -> None:
+        if num_workers is not None:
+            num_workers = checked_whole("num_workers", num_workers, 1)
+        if time_limit_seconds is not None and not time_limit_seconds > 0:
+            raise ValueError(f"time_limit_seconds must be positive, got {time_limit_seconds}.")
+        self._options = {
+            "num_workers": num_workers,
+            "damage": one_of("damage", damage, ("raise", "hold")),
+            "time_limit_seconds": time_limit_seconds,
+            "max_pixels": checked_whole("max_pixels", max_pixels, 1),
+            "allow_protocols": tuple(allow_protocols),
+        }
+        self._limits = Limits(max_pixels, time_limit_seconds, tuple(allow_protocols))
+        protocol = re.match(r"([a-z0-9+]+):", os.fspath(path))
+        self._is_local = not protocol or protocol[1] not in allow_protocols
         self._path = Path(path)
-        self._absolute_path = os.path.abspath(path)
+        self._location = os.path.abspath(path) if self._is_local else os.fspath(path)
         self._lock = RLock()
         self._frames_decoded = 0
+        self._decode_seconds = 0.0
         self._facts: Facts | None = None
-        self._track: Track | None = None
-        self._track_process = 0
-        self._run: Run | None = None
-        self._painter: Painter | None = None
-        if not self._path.is_file():
+        self._state: FileState | None = None
+        self._access: Access | None = None
+        if self._is_local and not self._path.is_file():
             found = "a directory" if self._path.is_dir() else "no such file"
             raise VideoOpenError(
                 f"cannot read {str(self._path)!r}: {found}. Give the path of a video file."
@@ -87,7 +121,7 @@ class VideoReader(VideoSource):
         return f"VideoReader({str(self._path)!r})"
 
     def __reduce__(self):
-        return VideoReader, (self._absolute_path,)
+        return _remade, (self._location, self._options)
 
     @property
     def path(self) -> Path:
@@ -97,27 +131,32 @@ class VideoReader(VideoSource):
     @property
     def duration_seconds(self) -> float:
         """End of the last frame, read from the end of the file, not from its header."""
-        return self._opened().duration_seconds
+        return self._known().duration_seconds
 
     @property
     def native_size(self) -> tuple[int, int]:
         """(width, height) of the first frame in pixels, turned upright, with square pixels."""
-        return self._opened().native_size
+        return self._known().native_size
 
     @property
     def frame_seconds(self) -> float:
         """Median length of the first frames in seconds."""
-        return self._opened().frame_seconds
+        return self._known().frame_seconds
 
     @property
     def frames_decoded(self) -> int:
-        """How many pictures the decoder has produced so far, those on the way included."""
+        """How many pictures the decoders have produced so far, those on the way included."""
         return self._frames_decoded
+
+    @property
+    def decode_seconds(self) -> float:
+        """Wall-clock seconds spent so far on opening the file and decoding pictures of it."""
+        return self._decode_seconds
 
     @property
     def is_seekable(self) -> bool:
         """Whether moments are reached by seeking; if not, each is decoded to from the start."""
-        return self._opened().fallback is None
+        return self._known().fallback is None
 
     def frames_at(
         self, seconds: Sequence[float], size: tuple[int, int] | None = None
@@ -125,19 +164,25 @@ class VideoReader(VideoSource):
         """Return the frames on display at `seconds`, in the order asked.
 
         Costs at most one seek and the decoding of one group of pictures for each moment, whatever
-        the length of the video; moments that share a group share its decoding.
+        the length of the video; moments that share a group share its decoding. Asking for ever
+        later moments, one after another, decodes on.
+
+        Raises:
+            ValueError: If a moment lies outside the video.
+            FrameDecodeError: If a frame cannot be decoded, or not within the time limit.
+            VideoChangedError: If the file is another one than when it was opened.
         """
         if size is not None and min(size) < 1:
             raise ValueError(f"size must be at least 1x1 pixels, got {size[0]}x{size[1]}.")
-        with self._lock:
+        with self._lock, self._timed():
+            self.check_unchanged()
             ticks = [self._tick(moment) for moment in seconds]
-            moments = dict(zip(ticks, seconds, strict=True))
-            painted: dict[int, Frame] = {}
-            at_tick: dict[int, Frame] = {}
-            for tick in sorted(moments):
-                with self._typed_errors(moments[tick]):
-                    at_tick[tick] = self._painted(self._picture_at(tick), size, painted)
-            return [at_tick[tick] for tick in ticks]
+            with self._typed_errors(dict(zip(ticks, seconds, strict=True))):
+                shown = self._opened().pictures(sorted(set(ticks)), size)
+            frames: dict[tuple[int, bool], Frame] = {}
+            for pts, rgb, is_held in shown.values():
+                frames[pts, is_held] = Frame(rgb, self._seconds(pts), pts, is_held)
+            return [frames[shown[tick].pts, shown[tick].is_held] for tick in ticks]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """Return the times of all frames on display at some moment of ``[start, end)``, ascending.
@@ -145,71 +190,115 @@ class VideoReader(VideoSource):
         Reads packets without decoding them, except where only decoding tells (files without time
         stamps, or with time stamps that run backwards).
         """
-        with self._lock:
+        with self._lock, self._timed():
+            self.check_unchanged()
             first_tick = self._tick(start_seconds)
             if not start_seconds < end_seconds:
                 raise ValueError(
                     f"the span must not be empty, got [{start_seconds}, {end_seconds}) seconds."
                 )
             end_tick = max(self._end_tick(end_seconds), first_tick + 1)
-            with self._typed_errors(start_seconds):
-                stamps = self._stamps(first_tick, end_tick)
+            with self._typed_errors({first_tick: start_seconds}):
+                stamps = self._opened().stamps(first_tick, end_tick)
             return np.array([self._seconds(pts) for pts in stamps], np.float64)
 
     def fingerprint(self) -> str:
-        """Hash size, time of change and both ends of the file, without opening the video."""
-        status = self._path.stat()
-        digest = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns}".encode())
-        with self._path.open("rb") as file:
-            digest.update(file.read(_FINGERPRINT_BYTES))
-            file.seek(max(0, status.st_size - _FINGERPRINT_BYTES))
-            digest.update(file.read(_FINGERPRINT_BYTES))
-        return digest.hexdigest()[:32]
+        """Hash size, time of change and both ends of the file, without opening the video.
+
+        What is known of an earlier state of the file is forgotten: a file that has grown is as
+        long as it is now.
+        """
+        if not self._is_local:
+            return hashlib.sha256(self._location.encode()).hexdigest()[:32]
+        state = FileState.of(self._location)
+        with self._lock:
+            if self._state is not None and state != self._state:
+                self._forget()
+        return state.fingerprint(self._location)
+
+    def check_unchanged(self) -> None:
+        """Compare the file with what was opened; costs some microseconds.
+
+        A file that has only grown (a recording under way) is read on as it was; `fingerprint()` or
+        `close()` has it looked at anew.
+
+        Raises:
+            VideoChangedError: If it is another file now, or was written over.
+        """
+        if not self._is_local or self._state is None:
+            return
+        try:
+            now = FileState.of(self._location)
+        except OSError:
+            return  # What is open can be read on; what is not says so when it is opened.
+        if now != self._state and not self._state.has_grown_to(now, self._location):
+            before, self._state = self._state, None
+            self._forget()
+            raise VideoChangedError(
+                f"{str(self._path)!r} has changed since it was opened ({before} then, {now} now). "
+                "What was known of it is forgotten: begin again, and it is read as it is now."
+            )
+
+    def _forget(self) -> None:
+        self.close()
+        self._facts = self._state = None
 
     def close(self) -> None:
-        """Release the decoder and the file; what is known of the video is kept."""
+        """Release the decoders and the file; what is known of the video is kept."""
         with self._lock:
-            self._run = None
-            if self._track is not None:
-                self._track.close()
-                self._track = None
+            if self._access is not None:
+                self._facts = self._access.facts
+                self._access.close()
+                self._access = None
 
     def describe(self) -> dict[str, object]:
         """Return what a person wants to know of the file, and where its header lies."""
         with self._lock:
-            facts = self._opened()
-            track = self._open_track()
+            access = self._opened()
             with self._typed_open_errors():
-                return describe(track, facts)
+                return describe(access.track, access.facts)
 
-    def _count_picture(self) -> None:
-        self._frames_decoded += 1
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Count the seconds of a request, and set when it must be over."""
+        began = time.perf_counter()
+        if self._access is not None:
+            self._access.begin_request()
+        try:
+            yield
+        finally:
+            self._decode_seconds += time.perf_counter() - began
 
-    def _open_track(self) -> Track:
-        if self._track is not None and self._track_process != os.getpid():
+    def _count(self, num_pictures: int) -> None:
+        self._frames_decoded += num_pictures
+
+    def _opened(self) -> Access:
+        if self._access is not None and self._access.process != os.getpid():
             self.close()  # After a fork, parent and child would move each other's file position.
-        if self._track is None:
+        if self._access is None:
             with self._typed_open_errors():
-                self._track = Track(self._absolute_path, self._count_picture)
-                self._track_process = os.getpid()
-                if self._facts is not None:
-                    self._facts.prepare(self._track)
-        return self._track
+                if self._is_local:
+                    self._state = FileState.of(self._location).with_head(self._location)
+                self._access = Access(
+                    self._location,
+                    self._limits,
+                    self._facts,
+                    num_workers=self._options["num_workers"] or num_cores(),
+                    does_hold=self._options["damage"] == "hold",
+                    count=self._count,
+                )
+            self._facts = self._access.facts
+        return self._access
 
-    def _opened(self) -> Facts:
+    def _known(self) -> Facts:
         with self._lock:
-            if self._facts is None:
-                track = self._open_track()
-                with self._typed_open_errors():
-                    self._facts = find_facts(track)
-                self._painter = Painter(self._facts.native_size, self._facts.pixel_aspect)
-            return self._facts
+            return self._facts or self._opened().facts
 
     @contextmanager
     def _typed_open_errors(self) -> Iterator[None]:
         try:
             yield
-        except (VideoOpenError, *_UNREADABLE) as error:
+        except (VideoOpenError, *UNREADABLE) as error:
             self.close()
             is_empty = self._path.is_file() and not self._path.stat().st_size
             cause = "the file is empty" if is_empty else _cause(error)
@@ -219,20 +308,24 @@ class VideoReader(VideoSource):
             ) from error
 
     @contextmanager
-    def _typed_errors(self, seconds: float) -> Iterator[None]:
+    def _typed_errors(self, moments: dict[int, float]) -> Iterator[None]:
         try:
             yield
-        except _UNREADABLE as error:
-            self._run = None
+        except Unreadable as unreadable:
+            error = unreadable.__cause__
             if not isinstance(error, LostPicture):
                 self.close()
             raise FrameDecodeError(
-                f"no frame at {seconds:.3f} s of {self._path.name!r}: {_cause(error)}. Leave this "
-                "moment out, or re-encode the file (ffmpeg -i FILE REPAIRED) to fill the damage in."
+                f"no frame at {moments[unreadable.tick]:.3f} s of {self._path.name!r}: "
+                f"{_cause(error)}. Leave this moment out, or re-encode the file "
+                "(ffmpeg -i FILE REPAIRED) to fill the damage in."
             ) from error
+        finally:
+            if self._access is not None:
+                self._facts = self._access.facts
 
     def _tick(self, seconds: float) -> int:
-        facts = self._opened()
+        facts = self._known()
         if not 0 <= seconds < self.duration_seconds:
             raise ValueError(
                 f"a moment must lie in [0, {self.duration_seconds}) seconds, the length of "
@@ -243,95 +336,13 @@ class VideoReader(VideoSource):
 
     def _end_tick(self, seconds: float) -> int:
         """The first tick that is not before `seconds`, nor after the end."""
-        facts = self._opened()
+        facts = self._known()
         exact = (_exact(seconds) - _TOLERANCE_SECONDS) / facts.time_base
         return min(math.ceil(exact) + facts.start_pts, facts.end_pts)
 
     def _seconds(self, pts: int) -> float:
-        facts = self._opened()
+        facts = self._known()
         return float((pts - facts.start_pts) * facts.time_base)
-
-    def _painted(self, picture: Picture, size, painted: dict[int, Frame]) -> Frame:
-        if picture.pts not in painted:
-            rgb = self._painter.paint(picture.frame, size)
-            painted[picture.pts] = Frame(rgb, self._seconds(picture.pts), picture.pts)
-        return painted[picture.pts]
-
-    def _picture_at(self, tick: int) -> Picture:
-        if not self._is_on_the_way(tick):
-            self._run = self._start(tick)
-        retries = 0
-        while True:
-            try:
-                return self._run.picture_at(tick)
-            except FalseKeyFrame as error:
-                self._distrust(error.sync_pts)
-                self._run = self._start(tick)
-            except BrokenOrder:
-                self._track.is_reordered = True
-                self._facts = replace(self._facts, is_reordered=True)
-                self._run = self._start(tick)
-            except LostPicture as error:
-                retries += 1
-                if error.sync_pts is None or retries > _EARLIER_STARTS:
-                    raise
-                self._run = self._start(tick, error.sync_pts)
-
-    def _is_on_the_way(self, tick: int) -> bool:
-        """Whether `tick` is best reached by decoding on, with no key frame in between to go to."""
-        self._open_track()
-        if self._run is None or not self._run.is_before(tick):
-            return False
-        return self._opened().fallback is not None or self._run.next_key(tick) is None
-
-    def _distrust(self, pts: int) -> None:
-        """Note a false key frame; where all are false, give up looking for them."""
-        false_keys = self._track.false_keys
-        false_keys.add(pts)
-        if len(false_keys) > _MAX_FALSE_KEYS and not self._track.true_keys:
-            cause = "it marks key frames that are none"
-            self._facts = replace(self._facts, fallback=cause)
-
-    def _start(self, tick: int, before_pts: int | None = None) -> Run:
-        track = self._open_track()
-        if self._opened().fallback is not None:
-            return track.rewind()
-        return track.enter(tick, before_pts)
-
-    def _stamps(self, first_tick: int, end_tick: int) -> list[int]:
-        """Time stamps of the frames on display in ``[first_tick, end_tick)``."""
-        self._run = None
-        stamps = None
-        while stamps is None:
-            run = self._start(first_tick)
-            try:
-                if self._opened().fallback is None and not self._track.is_reordered:
-                    stamps = self._read_stamps(run, end_tick)
-                else:
-                    stamps = self._decode_stamps(run, end_tick)
-            except FalseKeyFrame as error:
-                self._distrust(error.sync_pts)
-        stamps = sorted(pts for pts in set(stamps) if self._opened().start_pts <= pts < end_tick)
-        return stamps[max(0, bisect_right(stamps, first_tick) - 1) :]
-
-    def _read_stamps(self, run: Run, end_tick: int) -> list[int]:
-        stamps: list[int] = []
-        num_later = 0
-        for packet in shown_packets(self._track, run.packets_ahead()):
-            if run.sync_pts is None or packet.pts >= run.sync_pts:
-                stamps.append(packet.pts)
-            num_later += packet.pts >= end_tick
-            if num_later >= REORDER_DEPTH:
-                break
-        return stamps
-
-    def _decode_stamps(self, run: Run, end_tick: int) -> list[int]:
-        stamps: list[int] = []
-        for picture in run.pictures():
-            stamps.append(picture.pts)
-            if picture.pts >= end_tick:
-                break
-        return stamps
 
 
 def _exact(seconds: float) -> Fraction:
@@ -341,3 +352,12 @@ def _exact(seconds: float) -> Fraction:
 def _cause(error: Exception) -> str:
     strerror = error.strerror if isinstance(error, OSError | av.error.FFmpegError) else None
     return (strerror or str(error) or type(error).__name__).rstrip(".")
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _remade(path: str, options: dict) -> VideoReader:
+    return VideoReader(path, **options)

@@ -30,6 +30,10 @@ class FrameDecodeError(VideoError):
     """The video is open, but the frame at some moment cannot be decoded."""
 
 
+class VideoChangedError(VideoError):
+    """The file is not the one any more that was opened."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One decoded picture with its time. `np.asarray(frame)` is its pixels."""
@@ -40,6 +44,8 @@ class Frame:
     """Presentation time, in seconds from the first displayed frame of the source."""
     pts: int
     """Identifies the frame within its source: its stream time stamp in ticks, or an ordinal."""
+    is_held: bool = False
+    """Whether it stands in for a damaged one that was to be shown after it."""
 
     def __array__(self, dtype=None, copy=None) -> NDArray:
         """Return the pixels, so that a frame can stand wherever an array is expected."""
@@ -99,6 +105,9 @@ class VideoSource(Protocol):
 
     def fingerprint(self) -> str:
         """Return a short hex string that changes when the video's content may have changed."""
+
+    def check_unchanged(self) -> None:
+        """Raise a `VideoChangedError` if what is known of the source no longer holds. Cheap."""
 
     def close(self) -> None:
         """Release decoders and file handles. Reading afterwards opens them again."""

@@ -1,0 +1,36 @@
+"""How long one request may take."""
+
+from __future__ import annotations
+
+import time
+
+
+class OutOfTime(Exception):
+    """A request took longer than it may."""
+
+
+class Deadline:
+    """When a request must be over; or earlier, once it is called off.
+
+    Args:
+        limit_seconds: Time from now on; None for no limit.
+    """
+
+    def __init__(self, limit_seconds: float | None = None) -> None:
+        self.limit_seconds = limit_seconds
+        self._end = None if limit_seconds is None else time.monotonic() + limit_seconds
+        self._is_called_off = False
+
+    def call_off(self) -> None:
+        """Let everyone who checks give up."""
+        self._is_called_off = True
+
+    def check(self) -> None:
+        """Raise `OutOfTime` if time is over."""
+        if self._end is not None and time.monotonic() > self._end:
+            raise OutOfTime(
+                f"it takes more than the {self.limit_seconds:g} s that one request may take "
+                "(time_limit_seconds)"
+            )
+        if self._is_called_off:
+            raise OutOfTime("it was called off")

@@ -1,0 +1,133 @@
+"""Reads the pictures at many moments of an opened track as planned: skipping, checked, in parallel.
+
+What cannot be planned, or does not come out as planned, is left to `Walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from videoatlas_gym.video._bitstream import is_hidden, spare_reader
+from videoatlas_gym.video._deadline import Deadline
+from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, decoded, make_twin
+from videoatlas_gym.video._facts import Facts
+from videoatlas_gym.video._picture import Painter
+from videoatlas_gym.video._track import Track
+from videoatlas_gym.video.plan import Group, Mark, plan
+
+_REACH_SECONDS = 10
+"""Without an index, moments closer than this are read on to; farther ones are sought."""
+_MANY_FAILURES = 8
+"""After so many groups that did not come out as planned, and none that did, planning ends."""
+
+Shown = tuple[int, NDArray[np.uint8]]
+"""The time stamp of a picture, and the picture."""
+
+
+class TrackFeed:
+    """The packets of a track, as a plan needs them."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        self._codec_name = track.codec.name
+        self._reach = round(_REACH_SECONDS / track.time_base)
+        self._read_spare = spare_reader(self._codec_name, track.codec.extradata)
+
+    def land(self, tick: int) -> Iterator[Mark] | None:
+        """Read on from a key frame presented at or before `tick`; None if none can be found."""
+        packets = self._track.land(tick)
+        return None if packets is None else self._marks(packets)
+
+    def is_same_group(self, tick: int, later: int) -> bool:
+        """Guess from the container's index whether no key frame is between two moments."""
+        index = self._track.stream.index_entries
+        if len(index) < 2:
+            return later - tick <= self._reach
+        places = [index.search_timestamp(place, backward=True) for place in (tick, later)]
+        return places[0] == places[1] and -1 not in places
+
+    def _marks(self, packets: Iterator[Packet]) -> Iterator[Mark]:
+        false_keys, codec_name, read_spare = (
+            self._track.false_keys,
+            self._codec_name,
+            self._read_spare,
+        )
+        for packet in packets:
+            pts = packet.pts
+            is_key = packet.is_keyframe and pts is not None and pts not in false_keys
+            is_shown = not packet.is_discard and not is_hidden(codec_name, packet)
+            spare = read_spare(packet) if read_spare else (False, 0)
+            yield Mark(packet, pts, packet.size, is_key, is_shown, *spare)
+
+
+class GroupReader:
+    """Reads moments of one opened track by groups of pictures.
+
+    Args:
+        track: Opened and prepared; nobody else may use it while `read` runs.
+        facts: What is known of it.
+        num_workers: Decoders at most. More than one need twins of the track's own decoder that
+            show the same; where there are none, there is one.
+    """
+
+    def __init__(self, track: Track, facts: Facts, num_workers: int) -> None:
+        self.is_hopeless = facts.fallback is not None or facts.is_reordered
+        """Whether nothing of this track comes out as planned."""
+        self.feed = TrackFeed(track)
+        self._track = track
+        self._facts = facts
+        self._num_workers = num_workers
+        painter = Painter(facts.native_size, facts.pixel_aspect)
+        self._sample = None
+        if num_workers > 1 and not self.is_hopeless:
+            self._sample = painter.paint(track.first_frame, CHECK_SIZE)
+        track.first_frame = None
+        self._own = GroupDecoder(track.codec, painter)
+        self._twins: list[GroupDecoder] | None = None
+        self._num_failures = 0
+        self._has_succeeded = False
+
+    @property
+    def num_decoded(self) -> int:
+        """Pictures that the decoders have produced."""
+        return sum(decoder.num_decoded for decoder in (self._own, *(self._twins or ())))
+
+    def read(
+        self, ticks: Sequence[int], size: tuple[int, int] | None, deadline: Deadline
+    ) -> dict[int, Shown]:
+        """Return what is on display at `ticks`, as far as it comes out as planned.
+
+        Raises:
+            OutOfTime: If the deadline passes.
+        """
+        shown: dict[int, Shown] = {}
+        if self.is_hopeless:
+            return shown
+        decoders = self._decoders() if len(ticks) > 1 else [self._own]
+        for group, pictures in decoded(plan(self.feed, ticks), decoders, size, deadline):
+            if pictures is not None:
+                self._has_succeeded = True
+                shown |= {tick: (pts, pictures[pts]) for tick, pts in group.shown.items()}
+            elif isinstance(group, Group):
+                self._num_failures += 1
+            else:
+                self.is_hopeless |= group.is_hopeless
+        self.is_hopeless |= self._num_failures >= _MANY_FAILURES and not self._has_succeeded
+        return shown
+
+    def _decoders(self) -> Sequence[GroupDecoder]:
+        if self._num_workers == 1:
+            return [self._own]
+        if self._twins is None:
+            twins = (self._twin() for _ in range(self._num_workers))
+            self._twins = [twin for twin in twins if twin is not None]
+        return self._twins if len(self._twins) > 1 else [self._own]
+
+    def _twin(self) -> GroupDecoder | None:
+        facts = self._facts
+        painter = Painter(facts.native_size, facts.pixel_aspect, facts.orientation)
+        return make_twin(self._track.codec, self._track.first_packet, painter, self._sample)
