@@ -5,7 +5,6 @@ Whatever is refused here is refused with a `ValueError` of one sentence, before 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from eval.executors import EXECUTORS, Executor
 from eval.selection import FRAME_SEARCH, STORY, TASK_SETS
 from policies.base import Policy
 from policies.table import make_policy
+from videoatlas_gym.arguments import num_cores
 from videoatlas_gym.errors import one_of
 
 DEFAULT_EPISODES = 20
@@ -26,7 +26,7 @@ def chosen_executor(name: str, workers: int | None) -> Executor:
     """Return an executor by its name; without a number of workers, with one per core."""
     make = EXECUTORS[one_of("executor", name, EXECUTORS)]
     if workers is None:
-        return make(len(os.sched_getaffinity(0)))
+        return make(num_cores())
     if name == "serial":
         raise ValueError("the serial executor has no workers; choose another one, or give none.")
     return make(at_least(1, "workers", workers))

@@ -18,7 +18,7 @@ PACKAGES = {
 THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
 """All that the world may import besides the standard library."""
 FLOW = (
-    *("errors", "files", "span", "usage", "memory", "actions", "state", "atlas"),
+    *("errors", "arguments", "files", "span", "usage", "memory", "actions", "state", "atlas"),
     *("cues", "_subtitle_text", "subtitles", "video"),
     *(
         "render",
@@ -26,7 +26,6 @@ FLOW = (
         "viewer",
         "tasks",
         "rewards",
-        "arguments",
         "env",
         "wrappers",
         "trajectory",

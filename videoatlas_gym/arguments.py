@@ -6,12 +6,15 @@ Every check raises ValueError with what was got and what is allowed.
 from __future__ import annotations
 
 import math
+import os
 from numbers import Real
 
 import numpy as np
 
 from videoatlas_gym.errors import shown
-from videoatlas_gym.observation import MAX_PATH
+
+MAX_PATH = 16
+"""Longest cell path an observation can hold: also the deepest possible view."""
 
 
 def checked_whole(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -91,3 +94,8 @@ def checked_first_view(
             f"first_view_cells must be a number or range within 0 to {num_cells}, got {value!r}."
         )
     return int(low), int(high)
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -13,12 +13,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from videoatlas_gym.actions import num_actions
+from videoatlas_gym.arguments import MAX_PATH
 from videoatlas_gym.atlas import action_mask
 from videoatlas_gym.span import Span
 from videoatlas_gym.state import AtlasState
 
-MAX_PATH = 16
-"""Longest cell path an observation can hold: also the deepest possible view."""
 QUERY_BYTES = 2048
 SUBTITLE_BYTES = 8192
 SCRATCHPAD_COLUMNS = 4

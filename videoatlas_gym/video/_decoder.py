@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from queue import SimpleQueue
 
 import av
@@ -105,7 +105,7 @@ def decoded(
     """
     first = list(islice(groups, 2))
     if len(decoders) == 1 or len(first) < 2:
-        for group in (*first, *groups):
+        for group in chain(first, groups):
             yield group, _attempt(decoders[0], group, size, deadline)
         return
     idle: SimpleQueue[GroupDecoder] = SimpleQueue()
@@ -123,7 +123,7 @@ def decoded(
     pool = ThreadPoolExecutor(len(decoders), "videoatlas-decoder")
     try:
         num_bytes = 0
-        for group in (g for part in (first, groups) for g in part):
+        for group in chain(first, groups):
             own = group.num_bytes if isinstance(group, Group) else 0
             while under_way and (
                 len(under_way) >= 2 * len(decoders) or num_bytes + own > MAX_GROUP_BYTES

@@ -15,13 +15,11 @@ start; `describe()["fallback"]` names the reason. Where time stamps run backward
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -30,7 +28,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from videoatlas_gym.arguments import checked_whole
+from videoatlas_gym.arguments import checked_whole, num_cores
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.video._access import UNREADABLE, Access, Unreadable
 from videoatlas_gym.video._facts import Facts, describe
@@ -48,8 +46,6 @@ from videoatlas_gym.video.source import (
 MAX_PIXELS = 1 << 26
 """Of one picture, unless more are allowed: 8192 x 8192. Bigger ones are broken headers, mostly."""
 TIME_LIMIT_SECONDS = 120.0
-
-_TOLERANCE_SECONDS = Fraction(1, 10**9)
 
 
 class VideoReader(VideoSource):
@@ -179,9 +175,10 @@ class VideoReader(VideoSource):
             ticks = [self._tick(moment) for moment in seconds]
             with self._typed_errors(dict(zip(ticks, seconds, strict=True))):
                 shown = self._opened().pictures(sorted(set(ticks)), size)
+            facts = self._known()
             frames: dict[tuple[int, bool], Frame] = {}
             for pts, rgb, is_held in shown.values():
-                frames[pts, is_held] = Frame(rgb, self._seconds(pts), pts, is_held)
+                frames[pts, is_held] = Frame(rgb, facts.seconds(pts), pts, is_held)
             return [frames[shown[tick].pts, shown[tick].is_held] for tick in ticks]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
@@ -197,10 +194,11 @@ class VideoReader(VideoSource):
                 raise ValueError(
                     f"the span must not be empty, got [{start_seconds}, {end_seconds}) seconds."
                 )
-            end_tick = max(self._end_tick(end_seconds), first_tick + 1)
+            end_tick = max(self._known().end_tick(end_seconds), first_tick + 1)
             with self._typed_errors({first_tick: start_seconds}):
                 stamps = self._opened().stamps(first_tick, end_tick)
-            return np.array([self._seconds(pts) for pts in stamps], np.float64)
+            facts = self._known()
+            return np.array([facts.seconds(pts) for pts in stamps], np.float64)
 
     def fingerprint(self) -> str:
         """Hash size, time of change and both ends of the file, without opening the video.
@@ -326,37 +324,17 @@ class VideoReader(VideoSource):
 
     def _tick(self, seconds: float) -> int:
         facts = self._known()
-        if not 0 <= seconds < self.duration_seconds:
+        if not 0 <= seconds < facts.duration_seconds:
             raise ValueError(
-                f"a moment must lie in [0, {self.duration_seconds}) seconds, the length of "
+                f"a moment must lie in [0, {facts.duration_seconds}) seconds, the length of "
                 f"{self._path.name!r}; got {seconds}."
             )
-        exact = (_exact(seconds) + _TOLERANCE_SECONDS) / facts.time_base
-        return min(math.floor(exact) + facts.start_pts, facts.end_pts - 1)
-
-    def _end_tick(self, seconds: float) -> int:
-        """The first tick that is not before `seconds`, nor after the end."""
-        facts = self._known()
-        exact = (_exact(seconds) - _TOLERANCE_SECONDS) / facts.time_base
-        return min(math.ceil(exact) + facts.start_pts, facts.end_pts)
-
-    def _seconds(self, pts: int) -> float:
-        facts = self._known()
-        return float((pts - facts.start_pts) * facts.time_base)
-
-
-def _exact(seconds: float) -> Fraction:
-    return Fraction(seconds if isinstance(seconds, int | Fraction) else float(seconds))
+        return facts.tick(seconds)
 
 
 def _cause(error: Exception) -> str:
     strerror = error.strerror if isinstance(error, OSError | av.error.FFmpegError) else None
     return (strerror or str(error) or type(error).__name__).rstrip(".")
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _remade(path: str, options: dict) -> VideoReader:
