@@ -82,10 +82,8 @@ def test_searches_are_of_each_length_kind_and_grid_in_worlds_of_their_own(tmp_pa
 def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
     tmp_path, nothing_played
 ):
-    searches = searched(
-        tmp_path,
-        *"--grid-sizes 4 --visible 4 --visible-seconds 2 --hidden 2 --hidden-seconds 2".split(),
-    )
+    flags = "--grid-sizes 4 --visible 4 --visible-seconds 2 --hidden 2 --hidden-seconds 2"
+    searches = searched(tmp_path, *flags.split())
     lengths = {
         (kind, length): [
             search["needle_seconds"]
