@@ -69,7 +69,7 @@ def scaling(
     num_visible: int = 16,
     num_hidden: int = 16,
     visible_seconds: float = 0.5,
-    hidden_seconds: float = 8.0,
+    hidden_seconds: float | None = None,
     seed: int = 0,
     executor: Literal["serial", "processes"] = "serial",
     workers: int | None = None,
@@ -89,7 +89,7 @@ def scaling(
             costs views in proportion to the length.
         visible_seconds: Length of the shortest visible needle; the longest is nearly K * K times as
             long. Videos of less than K * K times its length show every needle in their first view.
-        hidden_seconds: The same of hidden needles.
+        hidden_seconds: The same of hidden needles; None for 16 / K.
         seed: Other seeds give other worlds.
         executor: "serial" or "processes".
         workers: Number of processes; None for one per core.
@@ -231,8 +231,8 @@ def _parser() -> Parser:
     add("--visible", type=int, default=16, metavar="N", help="visible ones per duration (16)")
     add("--hidden", type=int, default=16, metavar="N", help="hidden ones per duration (16)")
     shortest = "length of the shortest %s needle"
-    for kind, seconds in (("visible", 0.5), ("hidden", 8.0)):
-        text = f"{shortest % kind} ({seconds:g})"
+    for kind, seconds, default in (("visible", 0.5, "0.5"), ("hidden", None, "16 / K")):
+        text = f"{shortest % kind} ({default})"
         add(f"--{kind}-seconds", type=float, default=seconds, metavar="S", help=text)
     add("--seed", type=int, default=0, help="other seeds give other worlds (0)")
     add("--executor", default="serial", help=f"{' or '.join(EXECUTORS)} (serial)")

@@ -17,10 +17,14 @@ from videoatlas_gym.story.plan import StoryWorld
 
 _MANY = 1000
 """Worlds among which one has its needle in a certain part of it: far more than are needed."""
-FRAMES_PER_SECOND = {"visible": 10, "hidden": 2}
+FRAMES_PER_SECOND = {"visible": 10, "hidden": 1}
 """Of the videos: hidden needles are long, and all frames of their videos may have to be drawn."""
 _MANY_DURATIONS = 8
 """Of more than these, hidden needles are looked for in every second one."""
+_HIDDEN_SECONDS = 16
+"""Divided by K, the length of the shortest hidden needle: the finest grids that one can need in ten
+hours are then some thousand at K = 2 and at K = 8, enough for a curve and few enough to be opened.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def make_searches(
     durations: Sequence[float],
     grid_sizes: Sequence[int],
     counts: Mapping[str, int],
-    seconds: Mapping[str, float],
+    seconds: Mapping[str, float | None],
     seed: int,
 ) -> list[Search]:
     """Return all searches, short videos first, each in a world of its own that can be made."""
@@ -80,7 +84,8 @@ def make_searches(
                 continue
             for index in range(counts[kind]):
                 step = (index + 0.5) / counts[kind]
-                length = min(seconds[kind] * float(grid_size) ** (2 * step), duration / 4)
+                shortest = seconds[kind] or _HIDDEN_SECONDS / grid_size
+                length = min(shortest * float(grid_size) ** (2 * step), duration / 4)
                 rate = FRAMES_PER_SECOND[kind]
                 length = max(1, round(length * rate)) / rate
                 facts = [seed, NEEDLES.index(kind), grid_size, round(duration * 1000), index]
@@ -124,8 +129,10 @@ def checked_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
     } or missing("kind of needle")
 
 
-def checked_seconds(kind: str, seconds: float) -> float:
-    """Return the length of a shortest needle, which is a frame or more."""
+def checked_seconds(kind: str, seconds: float | None) -> float | None:
+    """Return the length of a shortest needle, which is a frame or more; None for 16 s / K."""
+    if seconds is None:
+        return None
     shortest = 1 / FRAMES_PER_SECOND[kind]
     if checked_number(f"{kind}_seconds", seconds) < shortest:
         raise ValueError(

@@ -82,10 +82,8 @@ def test_searches_are_of_each_length_kind_and_grid_in_worlds_of_their_own(tmp_pa
 def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
     tmp_path, nothing_played
 ):
-    searches = searched(
-        tmp_path,
-        *"--grid-sizes 4 --visible 4 --visible-seconds 2 --hidden 2 --hidden-seconds 2".split(),
-    )
+    flags = "--grid-sizes 4 --visible 4 --visible-seconds 2 --hidden 2 --hidden-seconds 2"
+    searches = searched(tmp_path, *flags.split())
     lengths = {
         (kind, length): [
             search["needle_seconds"]
@@ -108,15 +106,15 @@ def test_needles_lengths_are_even_in_their_logarithm_over_a_factor_of_k_squared(
         (["--grid-sizes", "16"], {"grid_size": {16}}),
         (["--needles", "hidden", "--grid-sizes", "3"], {"grid_size": {3}}),
         (["--needles", "visible", "--visible", "3"], {"index": {0, 1, 2}}),
-        (["--needles", "hidden", "--hidden", "1"], {"index": {0}}),
+        (["--needles", "hidden", "--hidden", "1"], {"index": {0}, "needle_seconds": {15, 16}}),
         (["--durations", "30s..2m:3"], {"duration_seconds": {30, 60, 120}}),
         (
             ["--visible-seconds", "0.3", "--visible", "1", "--needles", "visible"],
             {"needle_seconds": {0.6, 2.4}},
         ),
         (
-            ["--hidden-seconds", "0.5", "--hidden", "1", "--needles", "hidden"],
-            {"needle_seconds": {1, 4}},
+            ["--hidden-seconds", "1", "--hidden", "1", "--needles", "hidden"],
+            {"needle_seconds": {2, 8}},
         ),
     ],
 )
@@ -294,6 +292,7 @@ def test_hidden_needles_cost_views_in_proportion_to_the_length(tmp_path):
         grid_sizes=[2],
         needles=["hidden"],
         num_hidden=16,
+        hidden_seconds=2,
     )
     for curve in curves(read_records(tmp_path)):
         by_log, by_line = curve.fits

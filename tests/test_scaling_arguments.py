@@ -37,7 +37,7 @@ def test_grid_sizes_are_whole_numbers_from_2_to_64():
         ({"policies": []}, "no policy was given"),
         ({"num_visible": 0}, "visible needles per duration must be a whole number from 1, got 0"),
         ({"num_hidden": -1}, "hidden needles per duration must be a whole number from 1, got -1"),
-        ({"hidden_seconds": 0}, "hidden_seconds must be at least 0.5, .* got 0"),
+        ({"hidden_seconds": 0}, "hidden_seconds must be at least 1, .* got 0"),
         ({"visible_seconds": -1}, "visible_seconds must be at least 0.1, .* got -1"),
         ({"visible_seconds": float("nan")}, "visible_seconds must be a finite number, got nan"),
         ({"policies": ["bfs", "exhaustive"]}, "none of the policies .* goes by what it sees"),
