@@ -15,6 +15,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -52,7 +53,7 @@ def warm(
     depth: int = 1,
     grid_size: int = 8,
     tile_size: tuple[int, int] = (160, 90),
-    is_quiet: bool = True,
+    min_expand_seconds: float = 1.0,
 ) -> Warmed:
     """Decode all views of a video down to a depth into a cache on disk, coarse ones first.
 
@@ -88,13 +89,20 @@ def warm(
     return Warmed(depth, total, num_decoded)
 
 
-def num_bytes(video: str | Path, *, depth: int, grid_size: int, tile_size: tuple[int, int]) -> int:
-    """Return what the tiles of a video take at most on disk. Opens it."""
+def num_bytes(
+    video: str | Path,
+    *,
+    depth: int,
+    grid_size: int,
+    tile_size: tuple[int, int],
+    min_expand_seconds: float,
+) -> int:
+    """Return what `warm` writes for a video at most, in bytes. Opens it, decodes one frame."""
     with VideoReader(video) as reader:
         geometry = GridGeometry(reader.duration_seconds, grid_size, reader.frame_seconds)
-        levels = range(min(depth, geometry.auto_depth(min_expand_seconds)) + 1)
-        num_moments = sum(geometry.num_cells ** (level + 1) for level in levels)
-        num_frames = math.ceil(reader.duration_seconds / reader.frame_seconds)
+    levels = range(min(depth, geometry.auto_depth(min_expand_seconds)) + 1)
+    num_moments = sum(geometry.num_cells ** (level + 1) for level in levels)
+    num_frames = math.ceil(geometry.duration_seconds / geometry.frame_seconds)
     return min(num_moments, num_frames) * tile_size[0] * tile_size[1] * 3 + 40 * num_moments
 
 
@@ -122,19 +130,25 @@ def _run(options: Namespace) -> int:
             f"the tiles take up to {needed / 1e9:.3g} GB, --max-size allows {max_bytes / 1e9:.3g} "
             "GB. Allow more, or give a smaller depth, tile size or number of videos."
         )
-    # What hinders writing ends this command with a sentence.
-    warnings.simplefilter("ignore", TileStoreWarning)
-    cache = TileCache(0, options.cache, max_disk_bytes=max_bytes)
-    for file in files:
-        began = time.monotonic()
-        done = warm(file, cache, **views)
-        note = "" if done.depth == options.depth else " There are no deeper levels."
-        print(
-            f"{file}: {done.num_moments} cells to depth {done.depth}, {done.num_decoded} of them "
-            f"new, in {time.monotonic() - began:.1f} s.{note}"
-        )
+    with warnings.catch_warnings():
+        # What hinders writing ends this command with a sentence.
+        warnings.simplefilter("ignore", TileStoreWarning)
+        cache = TileCache(0, options.cache, max_disk_bytes=max_bytes)
+        for file in files:
+            print(_warmed(file, cache, views))
     print(f"{options.cache}: {cache.store.num_bytes() / 1e6:.1f} MB.")
     return 0
+
+
+def _warmed(file: Path, cache: TileCache, views: dict[str, Any]) -> str:
+    """Warm a file; return what to say of it."""
+    began = time.monotonic()
+    done = warm(file, cache, **views)
+    note = "" if done.depth == views["depth"] else " There are no deeper levels."
+    return (
+        f"{file}: {done.num_moments} cells to depth {done.depth}, {done.num_decoded} of them new, "
+        f"in {time.monotonic() - began:.1f} s.{note}"
+    )
 
 
 def _parser() -> Parser:

@@ -6,7 +6,7 @@
 | WxH.GENERATION.tiles | uint8 pixels; the tile in slot i begins at byte ``i * H * W * 3`` |
 
 Both are only appended to, tiles before the records that name them, by one writer at a time: the
-caller holds a lock. Readers hold none. What is torn, damaged or was lost fails a check and counts
+caller holds a lock. What a stopped writer left is cut off (records) or left behind (tiles). Readers hold none. What is torn, damaged or was lost fails a check and counts
 as absent. A new index names new tiles (its generation), so records never meet another one's pixels.
 """
 
@@ -125,8 +125,11 @@ class TileFile:
         self._touch()
         return found
 
-    def refresh(self) -> bool:
+    def refresh(self, *, is_forced: bool = False) -> bool:
         """Read what was appended since the last time; return whether anything changed.
+
+        Args:
+            is_forced: Read even if the index looks as it did.
 
         Raises:
             OSError: If there is a file that cannot be read.
@@ -134,7 +137,7 @@ class TileFile:
         with self._lock:
             table = self._table
             try:
-                if _signature(os.stat(self._index)) == table.signature:
+                if _signature(os.stat(self._index)) == table.signature and not is_forced:
                     return False
                 self._table = self._read()
             except FileNotFoundError:
@@ -148,7 +151,7 @@ class TileFile:
             OSError: If they cannot be written; the file is then as it was.
         """
         with self._lock:
-            self.refresh()
+            self.refresh(is_forced=True)
             if not self._table.generation:
                 self._create(facts)
             moments = dict(zip(map(float, seconds), frames, strict=True))
@@ -274,12 +277,10 @@ class TileFile:
         return {int(r["pts"]): (int(r["slot"]), int(r["crc"])) for r in rows if _is_good(table, r)}
 
     def _first_free_slot(self) -> int:
-        """A slot that no record names or ever named: readers may know tiles by it."""
+        """Behind all that was ever written, complete or not: readers know tiles by their slot."""
         table = self._table
-        after_known = int(table.rows["slot"].max()) + 1 if len(table.rows) else 0
-        if len(table.rows) == table.num_records:
-            return after_known  # tiles behind it are of a writer that was stopped
         num_bytes = self._tiles_path(table.generation).stat().st_size
+        after_known = int(table.rows["slot"].max()) + 1 if len(table.rows) else 0
         return max(after_known, -(-num_bytes // self.tile_bytes))
 
 

@@ -79,14 +79,15 @@ def index_bytes(num_records: int) -> int:
 def write_at(path: Path, array: NDArray, start: int) -> None:
     """Write at a place of a file that exists, cutting off what lay behind it; all or nothing."""
     descriptor = os.open(path, os.O_WRONLY)
+    num_before = min(start, os.fstat(descriptor).st_size)
     try:
-        os.truncate(descriptor, min(start, os.fstat(descriptor).st_size))
+        os.truncate(descriptor, num_before)
         data = memoryview(array.view(np.uint8).reshape(-1))
         written = 0
         while written < len(data):
             written += os.pwrite(descriptor, data[written:], start + written)
     except BaseException:
-        os.truncate(descriptor, start)
+        os.truncate(descriptor, num_before)
         raise
     finally:
         os.close(descriptor)
