@@ -6,8 +6,9 @@
 | WxH.GENERATION.tiles | uint8 pixels; the tile in slot i begins at byte ``i * H * W * 3`` |
 
 Both are only appended to, tiles before the records that name them, by one writer at a time: the
-caller holds a lock. What a stopped writer left is cut off (records) or left behind (tiles). Readers hold none. What is torn, damaged or was lost fails a check and counts
-as absent. A new index names new tiles (its generation), so records never meet another one's pixels.
+caller holds a lock. What a stopped writer left is cut off (records) or left behind (tiles). Readers
+hold no lock: what is torn, damaged or was lost fails a check and counts as absent. A new index
+names new tiles (its generation), so records never meet another one's pixels.
 """
 
 from __future__ import annotations
