@@ -161,8 +161,11 @@ def killed_often(directory, rounds):
     """Kill writers at random moments; check what they left each time. Returns what was found."""
     random, counts = np.random.default_rng(2), []
     for turn in range(rounds):
+        before = through(directory).cache.store.num_bytes()
         writers = [in_child(write_forever, directory, 2 * turn + i) for i in range(2)]
-        time.sleep(float(random.uniform(0.005, 0.06)))
+        while through(directory).cache.store.num_bytes() == before:
+            time.sleep(0.001)
+        time.sleep(float(random.uniform(0, 0.03)))
         for writer in writers:
             os.kill(writer.pid, signal.SIGKILL)
         assert exit_codes(writers) == [-signal.SIGKILL] * 2

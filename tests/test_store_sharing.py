@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from storing import (
+    FORK,
     TILE,
     TILE_BYTES,
     exit_codes,
@@ -48,25 +49,24 @@ def test_processes_that_write_the_same_video_keep_each_tile_once(tmp_path):
     assert the_file(tmp_path, "*.tiles").stat().st_size == 256 * TILE_BYTES
 
 
-def read_for(directory, seconds, **options):
-    """Read random tiles of a film for a while; decodes what was evicted, without keeping it."""
-    source, random = through(directory, **options), np.random.default_rng(os.getpid())
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def read_until(stop, directory):
+    """Read random tiles of a film, and write those that were evicted, until told to stop."""
+    source, random = through(directory), np.random.default_rng(os.getpid())
+    while not stop.is_set():
         if not is_right(source, random.integers(256, size=16).tolist(), EXPECTED[0]):
             return False
     return True
 
 
 def test_files_are_evicted_while_other_processes_read_them(tmp_path):
-    readers = [in_child(read_for, tmp_path, 1.5) for _ in range(2)]
-    turns, end = 0, time.monotonic() + 1.3
-    while time.monotonic() < end:
-        source = through(tmp_path, 1 + turns % 3, max_disk_bytes=ROOM)
-        assert is_right(source, range(256), EXPECTED[1 + turns % 3])
-        assert source.cache.store.num_bytes() <= ROOM
-        turns += 1
-    assert exit_codes(readers) == [0, 0] and turns > 3
+    stop = FORK.Event()
+    readers = [in_child(read_until, stop, tmp_path) for _ in range(2)]
+    for turn in range(12):
+        seed = 1 + turn % 3
+        source = through(tmp_path, seed, max_disk_bytes=ROOM)
+        assert is_right(source, range(256), EXPECTED[seed])
+    stop.set()
+    assert exit_codes(readers) == [0, 0]
     assert all(is_nothing_wrong(tmp_path, seed)[0] for seed in range(4))
 
 
@@ -124,21 +124,19 @@ def test_a_child_forked_amid_the_work_of_threads_can_go_on(tmp_path):
     assert is_nothing_wrong(tmp_path)[0]
 
 
-def hold_the_lock(directory, seconds):
-    """Hold the writers' lock, as a stopped process would."""
+def hold_the_lock(directory, held):
+    """Hold the writers' lock for good, as a stopped process would."""
     with open(directory / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        time.sleep(seconds)
-    return True
+        held.set()
+        time.sleep(600)
 
 
 def test_a_lock_that_never_comes_free_delays_and_does_not_break(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "_LOCK_SECONDS", 0.05)
-    source = through(tmp_path)
-    holder = in_child(hold_the_lock, tmp_path, 60)
-    while not (tmp_path / "lock").exists():
-        time.sleep(0.01)
-    time.sleep(0.1)
+    source, held = through(tmp_path), FORK.Event()
+    holder = in_child(hold_the_lock, tmp_path, held)
+    assert held.wait(60)
     right, num_warnings = warnings_of(lambda: is_right(source, range(5), EXPECTED[0]))
     assert right and num_warnings == 1
     assert "another process has been writing for" in source.cache.store.problem

@@ -38,7 +38,7 @@ DEFAULT_STORE_BYTES = 20_000_000_000
 MARKER = "videoatlas-tiles"
 _FORMAT = 1
 _PICTURES = 1
-"""To be raised when sources make other pixels of the same file than before."""
+"""To be raised when sources make other pixels or numbers of the same file than before."""
 _MAX_OPEN = 128
 """Tile files that a process keeps mapped; each holds a file descriptor."""
 _LOCK_SECONDS = 10.0
