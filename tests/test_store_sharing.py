@@ -17,6 +17,7 @@ from storing import (
     TILE,
     TILE_BYTES,
     exit_codes,
+    film,
     in_child,
     is_nothing_wrong,
     is_right,
@@ -27,6 +28,7 @@ from storing import (
     warnings_of,
 )
 
+from videoatlas_gym.video import CachedSource, TileCache
 from videoatlas_gym.video import store as store_module
 
 EXPECTED = [truth(seed) for seed in range(4)]
@@ -122,6 +124,15 @@ def test_a_child_forked_amid_the_work_of_threads_can_go_on(tmp_path):
         for thread in threads:
             thread.join()
     assert is_nothing_wrong(tmp_path)[0]
+
+
+def test_a_child_forked_while_memory_is_written_can_go_on(tmp_path):
+    source = CachedSource(film(), TileCache())
+    assert is_right(source, range(5), EXPECTED[0])
+    with source.cache._lock:  # as another thread may, the moment that the process forks
+        child = in_child(is_right, source, range(3, 9), EXPECTED[0])
+    assert exit_codes([child], timeout=30) == [0]
+    assert is_right(source, range(5), EXPECTED[0]) and source.frames_decoded == 5
 
 
 def hold_the_lock(directory, held):
