@@ -30,7 +30,7 @@ FLOW = (
         "wrappers",
         "trajectory",
     ),
-    *("cli", "story", "_scan", "doctor", "sheet"),
+    *("cli", "story", "_scan", "doctor", "sheet", "warm"),
 )
 """Modules of the world in the order of the flow: each imports only what comes before it."""
 

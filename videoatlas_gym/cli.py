@@ -58,6 +58,11 @@ COMMANDS: dict[str, Command] = {
         "the grid of a video, or of any cell of it, as a picture",
         "videoatlas sheet match.mp4 --path 12,3 --times -o sheet.png",
     ),
+    "warm": Command(
+        "videoatlas_gym.warm",
+        "decode the first levels of videos ahead of time, into a cache on disk",
+        "videoatlas warm recordings/ --cache tiles/ --depth 1",
+    ),
     "story": Command(
         "videoatlas_gym.story.command",
         "a procedural world as files: video, subtitles, facts and questions",
@@ -149,6 +154,17 @@ def parse_tile_size(text: str) -> tuple[int, int]:
     if not (match := re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)):
         raise ValueError(f"a tile size is WIDTHxHEIGHT in pixels, such as 320x180, got {text!r}.")
     return int(match[1]), int(match[2])
+
+
+def parse_num_bytes(text: str) -> int:
+    """Read a number of bytes such as ``20G``, ``1.5T``, ``500M`` or ``4096``; K is 1000.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not (match := re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)([KMGT]?)", text.strip().upper())):
+        raise ValueError(f"{text!r} is no number of bytes. Write 20G, 500M or 4096.")
+    return int(float(match[1]) * 1000 ** " KMGT".index(match[2] or " "))
 
 
 def parse_duration(text: str) -> float:

@@ -6,6 +6,7 @@ Glue only: legality and effects are in `atlas`, right and wrong in `tasks`, pixe
 from __future__ import annotations
 
 import copy
+import os
 import resource
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +35,7 @@ from videoatlas_gym.state import AtlasState, Rules
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, make_task_set
 from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
-from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource
+from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource, as_cache
 from videoatlas_gym.viewer import Question, Viewer
 
 Observation = dict[str, NDArray]
@@ -171,7 +172,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     - `first_view_cells`: a number or (low, high) of cells shown at first, the rest grey.
     - `min_expand_seconds`, `investigate_seconds`, `min_confidence`, `dead_zones` ("on_leave",
       "never"), `finish_requires_evidence`: the rules, see `state.Rules`.
-    - `cache`: a `TileCache` of one's own. `render_mode`: "rgb_array" or "ansi".
+    - `cache`: a `TileCache` of one's own, or a directory to keep tiles in from run to run.
+    - `render_mode`: "rgb_array" or "ansi".
 
     ## References
     VideoAtlas: Navigating Long-Form Video in Logarithmic Compute, section 3.1.
@@ -208,7 +210,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         min_confidence: float = 0.7,
         dead_zones: Literal["on_leave", "never"] = "on_leave",
         finish_requires_evidence: bool = False,
-        cache: TileCache | None = None,
+        cache: TileCache | str | os.PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
         self._tasks: TaskSet | None = make_task_set(
@@ -228,7 +230,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         )
         self._budget = Budget.of(budget)
         self._weights, self._gamma = reward_weights(reward), checked_gamma(gamma)
-        self._labels, self._strip, self._cache = bool(labels), bool(strip), cache
+        self._labels, self._strip = bool(labels), bool(strip)
+        self._cache = None if cache is None else as_cache(cache)
         self._first_view_cells = checked_first_view(first_view_cells, grid_size**2)
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])

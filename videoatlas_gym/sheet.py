@@ -26,7 +26,7 @@ from videoatlas_gym.files import replacing
 from videoatlas_gym.span import Cell, GridGeometry, Span
 from videoatlas_gym.subtitles import Subtitles, resolve_subtitles
 from videoatlas_gym.tasks import find_files
-from videoatlas_gym.video import ConcatSource, Part, VideoReader
+from videoatlas_gym.video import CachedSource, ConcatSource, Part, TileCache, VideoReader, as_cache
 
 MAX_PIXELS = 64 << 20
 """Bigger sheets are refused: few programs show them, and drawing them takes gigabytes."""
@@ -44,7 +44,7 @@ EXAMPLE = """\
 class Place:
     """One cell of a video: what a sheet shows."""
 
-    source: VideoReader | ConcatSource
+    source: CachedSource
     geometry: GridGeometry
     cell: Cell
     subtitles: Subtitles = Subtitles()
@@ -74,6 +74,7 @@ def sheet(
     labels: bool = True,
     times: bool = False,
     subtitles: str | Path | Subtitles | None = None,
+    cache: TileCache | str | Path | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the grid of a cell. Decodes K * K frames, one for the middle of each cell.
 
@@ -85,6 +86,7 @@ def sheet(
         labels: Burn in the index of each cell.
         times: Burn in the time at the middle of each cell, which its frame is on display at.
         subtitles: "auto" for those beside or inside each video, or a file on the joined timeline.
+        cache: Where tiles are looked up and kept: a cache, or a directory. None keeps none.
 
     Returns:
         uint8 (K * height, K * width, 3).
@@ -96,7 +98,7 @@ def sheet(
     """
     names = [videos] if isinstance(videos, str | Path) else videos
     _check_size(grid_size, tile_size)
-    with _open_videos(_files(names), subtitles) as source:
+    with _open_videos(_files(names), subtitles, cache) as source:
         place = _place(source, path, grid_size, subtitles)
         return _draw(place, tile_size, labels=labels, times=times)
 
@@ -112,7 +114,7 @@ def _run(options: Namespace) -> int:
     _check_size(options.grid_size, tile_size)
     files = _files(options.videos)
     out = _checked_output(Path(options.out), files)
-    with _open_videos(files, options.subtitles) as source:
+    with _open_videos(files, options.subtitles, options.cache) as source:
         place = _place(source, path, options.grid_size, options.subtitles)
         picture = _draw(place, tile_size, labels=options.labels, times=options.times)
         _write(out, picture)
@@ -134,6 +136,7 @@ def _parser() -> Parser:
     add("--labels", action=BooleanOptionalAction, default=True, help="number the cells")
     add("--times", action="store_true", help="write the time of each cell beside its number")
     add("--subtitles", metavar="auto|FILE", help="write what is said during each cell")
+    add("--cache", metavar="DIR", help="keep decoded tiles there, and take those that are there")
     add("-o", "--out", required=True, metavar="FILE", help="picture to write: .png, .jpg or .jpeg")
     return parser
 
@@ -152,12 +155,15 @@ def _files(names: Sequence[str | Path]) -> list[Path]:
 
 
 def _open_videos(
-    files: Sequence[Path], subtitles: str | Path | Subtitles | None
-) -> VideoReader | ConcatSource:
+    files: Sequence[Path],
+    subtitles: str | Path | Subtitles | None,
+    cache: TileCache | str | Path | None,
+) -> CachedSource:
+    cache = TileCache(0) if cache is None else as_cache(cache)
     if len(files) == 1:
-        return VideoReader(files[0])
+        return CachedSource(VideoReader(files[0]), cache)
     of_each = "auto" if subtitles == "auto" else None
-    return ConcatSource([Part(file, subtitles=of_each) for file in files])
+    return CachedSource(ConcatSource([Part(file, subtitles=of_each) for file in files]), cache)
 
 
 def _cues(
@@ -169,7 +175,7 @@ def _cues(
 
 
 def _place(
-    source: VideoReader | ConcatSource,
+    source: CachedSource,
     path: Sequence[int],
     grid_size: int,
     subtitles: str | Path | Subtitles | None,
@@ -186,7 +192,7 @@ def _place(
                 f"({_length(geometry.frame_seconds)}): there is nothing to open. The last cell on "
                 f"this path that opens is {opened.parent}."
             )
-    return Place(source, geometry, cell, _cues(source, subtitles))
+    return Place(source, geometry, cell, _cues(source.source, subtitles))
 
 
 def _check_size(grid_size: int, tile_size: tuple[int, int]) -> None:

@@ -183,7 +183,7 @@ class ConcatSource(VideoSource):
             (prints[source_key(p)], *span, p.mirror, p.crop, p.hue_degrees, p.speed)
             for p, span in zip(self.parts, self._laid_out().locals, strict=True)
         ]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps([self._size, rows]).encode()).hexdigest()[:32]
 
     def close(self) -> None:
         """Close all sources; they open again when needed."""
