@@ -273,9 +273,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
 
     def _see(self, state: AtlasState) -> tuple[Observation, Info]:
         """Go to a state, unless what is to be seen there cannot be shown."""
-        observation, info = self._viewer.look(state, self._ledger, self._max_steps)
-        self._state, self._last = state, (observation, dict(info))
-        return observation, info
+        seen = self._viewer.look(state, self._ledger, self._max_steps)
+        self._state, self._last = state, seen
+        return _copies(seen)
 
     def _begin(self, options: dict[str, Any]) -> None:
         self._task = task = self.task_at(self._chosen_index(options))
@@ -360,9 +360,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         `illegal_action` is paid. Wrappers that read a model's replies call it.
         """
         nothing = Action("BACKTRACK")
-        return self._take(
-            nothing, replace(self.state, steps=self.state.steps + 1, notice=reason), False
-        )
+        after = self.state.changed(steps=self.state.steps + 1, notice=reason)
+        return self._take(nothing, after, False)
 
     def _take(
         self, action: Action, after: AtlasState, is_legal: bool
@@ -518,7 +517,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         """Return what was seen last again, in copies: no step, and nothing is booked."""
         if self._last is None:
             raise gym.error.ResetNeeded("call reset() first: nothing was seen yet.")
-        observation, info = ({k: _copied(v) for k, v in part.items()} for part in self._last)
+        observation, info = _copies(self._last)
         return observation, info | {"usage": self._ledger.usage.to_json()}
 
     def fork(self, cell: Cell | None = None) -> VideoAtlasEnv:
@@ -563,8 +562,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         state, usage = self.state, self._ledger.usage.to_json()
         if self.render_mode == "ansi":
             return self._viewer.summary(state, usage)
-        labelled = replace(self._viewer, labels=True)
-        observation, _ = labelled.look(state, Ledger())
+        observation, _ = self._viewer.labelled.look(state, Ledger())
         return render.page(observation["view"], observation["scratchpad"], self._headline())
 
     def _headline(self) -> str:
@@ -580,8 +578,13 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._viewer.source.close()
 
 
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
+def _copies(seen: tuple[Observation, Info]) -> tuple[Observation, Info]:
+    """Return what a viewer shows as its user's own; the viewer shows the same arrays again."""
+    observation, info = seen
+    return {key: value.copy() for key, value in observation.items()}, {
+        key: value.copy() if isinstance(value, np.ndarray | dict) else value
+        for key, value in info.items()
+    }
 
 
 class _Option(int):
@@ -626,4 +629,4 @@ def _advance(before: AtlasState, action: Action) -> tuple[AtlasState, bool]:
     try:
         return atlas.apply(before, action), True
     except IllegalAction as error:
-        return replace(before, steps=before.steps + 1, notice=str(error)), False
+        return before.changed(steps=before.steps + 1, notice=str(error)), False
