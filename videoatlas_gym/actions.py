@@ -192,6 +192,9 @@ def describe(mask: Any, num_cells: int) -> str:
 
 
 def _ranges(indices: list[int]) -> str:
+    first, last = indices[0], indices[-1]
+    if first < last == first + len(indices) - 1:
+        return f"{first}-{last}"
     runs: list[list[int]] = []
     for index in indices:
         if runs and index == runs[-1][1] + 1:

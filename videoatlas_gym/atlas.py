@@ -56,27 +56,31 @@ def _may_expand(state: AtlasState) -> NDArray[np.bool_]:
 
 
 def _may_zoom(state: AtlasState) -> NDArray[np.bool_]:
-    return ~state.dead & (state.zoomed is None)
+    return state.alive & (state.zoomed is None)
 
 
 def _may_investigate(state: AtlasState, side: str) -> NDArray[np.bool_]:
     if state.view_kind != "grid":
         return np.zeros(state.num_cells, bool)
     starts, ends = _neighbourhoods(state, side)
-    lengths = ends - starts
     finest = state.geometry.resolution_seconds(state.rules.max_depth)
-    coarse_enough = lengths >= finest * state.num_cells * (1 - ROUNDING)
-    long_enough = lengths >= state.geometry.frame_seconds
-    wholly_dead = state.dead_zones.cover(starts, ends)
-    return ~state.dead & long_enough & coarse_enough & ~wholly_dead
+    shortest = finest * state.num_cells * (1 - ROUNDING)
+    legal = state.alive & (ends - starts >= max(shortest, state.geometry.frame_seconds))
+    if state.dead_zones.spans:
+        legal &= ~state.dead_zones.cover(starts, ends)
+    return legal
 
 
 def _may_add(state: AtlasState) -> NDArray[np.bool_]:
-    view, region = state.view, state.geometry.span(state.region)
-    starts = np.maximum(view.starts, region.start_seconds)
-    ends = np.minimum(view.ends, region.end_seconds)
-    legal = ~state.dead & state.scratchpad.would_change(starts, ends, view.moments)
-    legal &= (view.moments >= region.start_seconds) & (view.moments < region.end_seconds)
+    view, starts, ends = state.view, state.view.starts, state.view.ends
+    legal = state.alive
+    if state.region.path:
+        region = state.geometry.span(state.region)
+        starts = np.maximum(starts, region.start_seconds)
+        ends = np.minimum(ends, region.end_seconds)
+        inside = (view.moments >= region.start_seconds) & (view.moments < region.end_seconds)
+        legal = legal & inside
+    legal = legal & state.scratchpad.would_change(starts, ends, view.moments)
     if state.zoomed is not None:
         legal &= np.arange(state.num_cells) == state.zoomed
     return legal

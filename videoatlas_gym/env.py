@@ -35,7 +35,7 @@ from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, make_task_set
 from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
 from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource
-from videoatlas_gym.viewer import Question, Viewer
+from videoatlas_gym.viewer import Kept, Question, Viewer
 
 Observation = dict[str, NDArray]
 Info = dict[str, Any]
@@ -241,6 +241,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._task: Task | None = None
         self._made: tuple[int, Task] | None = None
         self._viewer: Viewer | None = None
+        self._kept: tuple[Task | None, Kept] = None, Kept()
         self._start: AtlasState | None = None
         self._state: AtlasState | None = None
         self._max_steps: int | None = None
@@ -303,7 +304,15 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._labels,
             self._strip,
             self._draw_hidden(),
+            self._kept_of(task, source),
         )
+
+    def _kept_of(self, task: Task, source: CachedSource) -> Kept:
+        """Return what was drawn in episodes of the same task, while its video stays the same."""
+        known, kept = self._kept
+        if known is not task or kept.fingerprint != source.fingerprint() or self.lens is not None:
+            self._kept = task, Kept(source.fingerprint())
+        return self._kept[1]
 
     def _leave_source(self, ahead: CachedSource) -> None:
         """Close the last video unless it is the next: a set may hold more than can be open."""

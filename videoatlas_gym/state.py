@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -186,23 +186,33 @@ class AtlasState:
         return Span(float(self.view.starts[index]), float(self.view.ends[index]))
 
     @cached_property
+    def held(self) -> NDArray[np.bool_]:
+        """Which displayed cells hold the moment of evidence, shape (n,)."""
+        return locked(self.scratchpad.lies_in_each(self.view.starts, self.view.ends))
+
+    @cached_property
     def dead(self) -> NDArray[np.bool_]:
         """Which displayed cells are dead: all ruled out; in a scan, those showing a dead moment."""
-        starts, ends, zones = self.view.starts, self.view.ends, self.dead_zones
-        ruled_out = zones.hold(self.view.moments) if self.scan else zones.cover(starts, ends)
-        return locked(ruled_out & ~self.scratchpad.lies_in_each(starts, ends))
+        view, zones = self.view, self.dead_zones
+        ruled_out = zones.hold(view.moments) if self.scan else zones.cover(view.starts, view.ends)
+        return locked(ruled_out & ~self.held)
+
+    @cached_property
+    def alive(self) -> NDArray[np.bool_]:
+        """The displayed cells that are not dead, shape (n,)."""
+        return locked(~self.dead)
 
     @cached_property
     def fits_deeper(self) -> NDArray[np.bool_]:
         """Which displayed cells are long enough to open, whatever the depth budget, shape (n,)."""
         shortest = self.geometry.shortest_opened(self.rules.min_expand_seconds)
-        return (self.view.ends - self.view.starts >= shortest) & (self.scan is None)
+        return locked((self.view.ends - self.view.starts >= shortest) & (self.scan is None))
 
     @cached_property
     def expandable(self) -> NDArray[np.bool_]:
         """Which displayed cells may be opened; knows nothing of the traversal."""
         in_budget = self.current.depth + 1 <= self.rules.max_depth
-        return self.fits_deeper & in_budget & ~self.dead
+        return locked(self.fits_deeper & self.alive & in_budget)
 
     def is_expandable(self, cell: Cell) -> bool:
         """Whether a cell anywhere in the video may be opened."""
@@ -219,8 +229,7 @@ class AtlasState:
     @cached_property
     def cell_status(self) -> NDArray[np.int8]:
         """Bits per displayed cell: 1 visited, 2 queued, 4 holds evidence, 8 dead; int8 (n,)."""
-        status = np.where(self.dead, DEAD, 0).astype(np.int8)
-        status[self.scratchpad.lies_in_each(self.view.starts, self.view.ends)] |= EVIDENCE
+        status = self.dead * np.int8(DEAD) + self.held * np.int8(EVIDENCE)
         if not self.scan:
             status[self._inside(self.visited)] |= VISITED
             status[self._inside(self.queue)] |= QUEUED
@@ -230,7 +239,8 @@ class AtlasState:
         """Return which displayed cells are among `cells`; costs the smaller of both numbers."""
         here = self.current
         if isinstance(cells, frozenset) and len(cells) > self.num_cells:
-            return [index for index in range(self.num_cells) if here.child(index) in cells]
+            children = _children(here, self.num_cells)
+            return [index for index, child in enumerate(children) if child in cells]
         return [c.path[-1] for c in cells if c.path and c.path[:-1] == here.path]
 
     def merge(self, *others: AtlasState) -> AtlasState:
@@ -324,6 +334,11 @@ class AtlasState:
         )
 
 
+@lru_cache(maxsize=256)
+def _children(cell: Cell, count: int) -> tuple[Cell, ...]:
+    return tuple(map(cell.child, range(count)))
+
+
 _FIELDS = frozenset(f.name for f in fields(AtlasState))
 _PLACE = ("geometry", "current", "scan")
 _MEMORY = ("rules", "scratchpad", "dead_zones")
@@ -331,7 +346,9 @@ _RESTS_ON: dict[str, tuple[str, ...]] = {
     "span": _PLACE,
     "view": _PLACE,
     "fits_deeper": (*_PLACE, "rules"),
+    "held": (*_PLACE, "scratchpad"),
     "dead": (*_PLACE, *_MEMORY),
+    "alive": (*_PLACE, *_MEMORY),
     "expandable": (*_PLACE, *_MEMORY),
     "cell_status": (*_PLACE, *_MEMORY, "queue", "visited"),
     "_mask": (*_FIELDS - {"steps", "looks", "answer", "answer_text", "notice"},),

@@ -32,7 +32,7 @@ from videoatlas_gym.observation import (
 )
 from videoatlas_gym.recent import Recent
 from videoatlas_gym.span import STRIP_FRAMES
-from videoatlas_gym.state import DEAD, AtlasState, locked
+from videoatlas_gym.state import AtlasState, locked
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
 from videoatlas_gym.video import Frame, VideoSource
@@ -185,14 +185,13 @@ class Viewer:
     def _grid(
         self, state: AtlasState, hidden: NDArray[np.bool_] | None, place: tuple[Hashable, ...]
     ) -> Picture:
-        shown = (state.cell_status & DEAD == 0) & (True if hidden is None else ~hidden)
+        shown = state.alive if hidden is None else state.alive & ~hidden
         moments = state.view.moments[shown].tolist()
         frames = self.kept.frames.get(
             (*place, shown.tobytes()), lambda: self.source.frames_at(moments, self.tile_size)
         )
-        tiles = [self._blank] * state.num_cells
-        for index, frame in zip(np.flatnonzero(shown).tolist(), frames, strict=True):
-            tiles[index] = frame.rgb
+        drawn = (frame.rgb for frame in frames)
+        tiles = [next(drawn) if is_shown else self._blank for is_shown in shown.tolist()]
         sheet = render.contact_sheet(
             tiles,
             columns=self.grid_size,
@@ -261,8 +260,8 @@ class Viewer:
         place = (state.current, state.scan)
 
         def read() -> tuple[str, ...]:
-            view = state.view
-            return tuple(map(self.question.subtitles.text, view.starts, view.ends))
+            starts, ends = state.view.starts.tolist(), state.view.ends.tolist()
+            return tuple(map(self.question.subtitles.text, starts, ends))
 
         def encode() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
             said = self.kept.said.get(place, read)
