@@ -553,7 +553,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._check_is_ours(state, is_fork=True)
         twin = copy.copy(self)
         twin._start = twin._state = state
-        twin._task = twin._tasks = twin._max_steps = twin._np_random = None
+        twin._task = twin._tasks = twin._made = twin._max_steps = twin._np_random = None
+        twin._kept = None, Kept()
         return twin
 
     def merge(self, *others: VideoAtlasEnv | AtlasState) -> tuple[Observation, Info]:

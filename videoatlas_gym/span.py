@@ -226,6 +226,12 @@ def total_seconds(spans: Sequence[Span]) -> float:
     return math.fsum(span.duration_seconds for span in spans)
 
 
+@lru_cache(maxsize=256)
+def children_of(cell: Cell, count: int) -> tuple[Cell, ...]:
+    """The cells of a cell's grid, in order."""
+    return tuple(map(cell.child, range(count)))
+
+
 @lru_cache(maxsize=4096)
 def _edges(geometry: GridGeometry, cell: Cell) -> NDArray[np.float64]:
     first = geometry._index(cell) * geometry.num_cells

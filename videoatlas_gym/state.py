@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from videoatlas_gym.actions import MAX_CHOICES
 from videoatlas_gym.errors import IllegalAction, one_of
 from videoatlas_gym.memory import DeadZones, Evidence, Scratchpad
-from videoatlas_gym.span import Cell, GridGeometry, Span, split
+from videoatlas_gym.span import Cell, GridGeometry, Span, children_of, split
 
 VISITED, QUEUED, EVIDENCE, DEAD = 1, 2, 4, 8
 """Bits of `AtlasState.cell_status`."""
@@ -239,7 +239,7 @@ class AtlasState:
         """Return which displayed cells are among `cells`; costs the smaller of both numbers."""
         here = self.current
         if isinstance(cells, frozenset) and len(cells) > self.num_cells:
-            children = _children(here, self.num_cells)
+            children = children_of(here, self.num_cells)
             return [index for index, child in enumerate(children) if child in cells]
         return [c.path[-1] for c in cells if c.path and c.path[:-1] == here.path]
 
@@ -334,22 +334,14 @@ class AtlasState:
         )
 
 
-@lru_cache(maxsize=256)
-def _children(cell: Cell, count: int) -> tuple[Cell, ...]:
-    return tuple(map(cell.child, range(count)))
-
-
 _FIELDS = frozenset(f.name for f in fields(AtlasState))
 _PLACE = ("geometry", "current", "scan")
 _MEMORY = ("rules", "scratchpad", "dead_zones")
 _RESTS_ON: dict[str, tuple[str, ...]] = {
-    "span": _PLACE,
-    "view": _PLACE,
+    **dict.fromkeys(("span", "view"), _PLACE),
+    **dict.fromkeys(("dead", "alive", "expandable"), (*_PLACE, *_MEMORY)),
     "fits_deeper": (*_PLACE, "rules"),
     "held": (*_PLACE, "scratchpad"),
-    "dead": (*_PLACE, *_MEMORY),
-    "alive": (*_PLACE, *_MEMORY),
-    "expandable": (*_PLACE, *_MEMORY),
     "cell_status": (*_PLACE, *_MEMORY, "queue", "visited"),
     "_mask": (*_FIELDS - {"steps", "looks", "answer", "answer_text", "notice"},),
 }

@@ -35,7 +35,7 @@ from videoatlas_gym.span import STRIP_FRAMES
 from videoatlas_gym.state import AtlasState, locked
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
-from videoatlas_gym.video import Frame, VideoSource
+from videoatlas_gym.video import CachedSource, Frame
 
 EVIDENCE_SUBTITLE_SECONDS = 2.0
 """Subtitles this close to a kept moment belong to the evidence."""
@@ -108,7 +108,7 @@ class Kept:
 class Viewer:
     """Renders the states of one episode."""
 
-    source: VideoSource
+    source: CachedSource
     question: Question
     grid_size: int
     tile_size: tuple[int, int]
@@ -210,7 +210,7 @@ class Viewer:
         width, height = self.grid_size * self.tile_size[0], self.grid_size * self.tile_size[1]
         frame = self.source.frame_at(float(state.view.moments[state.zoomed]))
         if not self.strip or state.scan or state.fits_deeper[state.zoomed]:
-            return Picture.of(render.letterbox(frame.rgb, width, height), [frame], frame=frame)
+            return Picture.of(self._fitted(frame, width, height), [frame], frame=frame)
         frames = self._strip_frames(state)
         sheet = frames[0].rgb
         if len(frames) > 1:
@@ -220,6 +220,17 @@ class Viewer:
             sheet = render.contact_sheet(tiles, columns=columns)
         sheet = render.letterbox(sheet, width, height)
         return Picture.of(sheet, [frame, *frames], frame=frame, strip=tuple(frames))
+
+    def _fitted(self, frame: Frame, width: int, height: int) -> NDArray[np.uint8]:
+        """The frame as a view. Scaling costs more than many steps: the cache keeps the result."""
+        if frame.rgb.shape[:2] == (height, width):
+            return frame.rgb
+        cache, name = self.source.cache, f"{self.source.fingerprint()} fitted"
+        fitted = cache.get(name, frame.pts, width, height)
+        if fitted is None:
+            fitted = locked(render.letterbox(frame.rgb, width, height))
+            cache.put(name, frame.pts, width, height, fitted)
+        return fitted
 
     def _strip_frames(self, state: AtlasState) -> list[Frame]:
         """All frames on display within the zoomed cell, evenly thinned past `STRIP_FRAMES`."""
