@@ -23,6 +23,7 @@ FLOW = (
     *(
         "render",
         "observation",
+        "recent",
         "viewer",
         "tasks",
         "rewards",

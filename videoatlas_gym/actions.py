@@ -7,6 +7,7 @@ verb by verb: one with a cell argument owns K * K consecutive codes, ANSWER eigh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -127,11 +128,13 @@ def _width(verb: str, num_cells: int) -> int:
     return {"cell": num_cells, "answer": MAX_CHOICES, None: 1}[ACTIONS[verb].argument]
 
 
+@cache
 def num_actions(num_cells: int) -> int:
     """Size of the action space: ``6 * n + 2 + 8`` for n cells per view."""
     return sum(_width(verb, num_cells) for verb in ACTIONS)
 
 
+@cache
 def codes(verb: str, num_cells: int) -> slice:
     """The codes of one verb in the flat action space."""
     start = 0
@@ -183,13 +186,15 @@ def describe(mask: Any, num_cells: int) -> str:
     parts = []
     for verb, kind in ACTIONS.items():
         span = codes(verb, num_cells)
-        legal = [i for i in range(span.stop - span.start) if mask[span.start + i]]
-        if legal:
+        if legal := np.flatnonzero(mask[span]).tolist():
             parts.append(f"{verb} {_ranges(legal)}" if kind.argument else verb)
     return ", ".join(parts)
 
 
 def _ranges(indices: list[int]) -> str:
+    first, last = indices[0], indices[-1]
+    if first < last == first + len(indices) - 1:
+        return f"{first}-{last}"
     runs: list[list[int]] = []
     for index in indices:
         if runs and index == runs[-1][1] + 1:

@@ -7,7 +7,6 @@ one mask, so what `apply` accepts is what the mask shows. Knows no pixels and no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from videoatlas_gym.actions import num_actions as count_actions
 from videoatlas_gym.errors import IllegalAction
 from videoatlas_gym.memory import DeadZones, Evidence
 from videoatlas_gym.span import Cell, Span
-from videoatlas_gym.state import QUEUED, VISITED, AtlasState, Scan
+from videoatlas_gym.state import QUEUED, VISITED, AtlasState, Scan, locked
 
 ROUNDING = 1e-9
 """Relative slack where lengths computed in two ways are compared."""
@@ -26,9 +25,7 @@ ROUNDING = 1e-9
 def action_mask(state: AtlasState) -> NDArray[np.int8]:
     """Return what is legal in a state, int8 over the action space; computed once per state."""
     if "_mask" not in state.__dict__:
-        mask = _mask(state)
-        mask.setflags(write=False)
-        state.__dict__["_mask"] = mask
+        state.__dict__["_mask"] = locked(_mask(state))
     return state.__dict__["_mask"]
 
 
@@ -48,7 +45,7 @@ def apply(state: AtlasState, action: Action | int) -> AtlasState:
         )
     if state.done:
         return state
-    return _EFFECTS[action.verb](replace(state, steps=state.steps + 1, notice=""), action)
+    return _EFFECTS[action.verb](state.changed(steps=state.steps + 1, notice=""), action)
 
 
 # Legality: one function per verb, each a bool or a bool array over the displayed cells.
@@ -59,27 +56,31 @@ def _may_expand(state: AtlasState) -> NDArray[np.bool_]:
 
 
 def _may_zoom(state: AtlasState) -> NDArray[np.bool_]:
-    return ~state.dead & (state.zoomed is None)
+    return state.alive & (state.zoomed is None)
 
 
 def _may_investigate(state: AtlasState, side: str) -> NDArray[np.bool_]:
     if state.view_kind != "grid":
         return np.zeros(state.num_cells, bool)
     starts, ends = _neighbourhoods(state, side)
-    lengths = ends - starts
     finest = state.geometry.resolution_seconds(state.rules.max_depth)
-    coarse_enough = lengths >= finest * state.num_cells * (1 - ROUNDING)
-    long_enough = lengths >= state.geometry.frame_seconds
-    wholly_dead = state.dead_zones.cover(starts, ends)
-    return ~state.dead & long_enough & coarse_enough & ~wholly_dead
+    shortest = finest * state.num_cells * (1 - ROUNDING)
+    legal = state.alive & (ends - starts >= max(shortest, state.geometry.frame_seconds))
+    if state.dead_zones.spans:
+        legal &= ~state.dead_zones.cover(starts, ends)
+    return legal
 
 
 def _may_add(state: AtlasState) -> NDArray[np.bool_]:
-    view, region = state.view, state.geometry.span(state.region)
-    starts = np.maximum(view.starts, region.start_seconds)
-    ends = np.minimum(view.ends, region.end_seconds)
-    legal = ~state.dead & state.scratchpad.would_change(starts, ends, view.moments)
-    legal &= (view.moments >= region.start_seconds) & (view.moments < region.end_seconds)
+    view, starts, ends = state.view, state.view.starts, state.view.ends
+    legal = state.alive
+    if state.region.path:
+        region = state.geometry.span(state.region)
+        starts = np.maximum(starts, region.start_seconds)
+        ends = np.minimum(ends, region.end_seconds)
+        inside = (view.moments >= region.start_seconds) & (view.moments < region.end_seconds)
+        legal = legal & inside
+    legal = legal & state.scratchpad.would_change(starts, ends, view.moments)
     if state.zoomed is not None:
         legal &= np.arange(state.num_cells) == state.zoomed
     return legal
@@ -135,19 +136,18 @@ def _expand(state: AtlasState, action: Action) -> AtlasState:
 
 
 def _enter(state: AtlasState, cell: Cell) -> AtlasState:
-    opened = replace(state, current=cell, scan=None, zoomed=None, looks=state.looks + 1)
-    return replace(opened, visited=state.visited | {cell})
+    return state.changed(current=cell, scan=None, zoomed=None, looks=state.looks + 1)
 
 
 def _zoom(state: AtlasState, action: Action) -> AtlasState:
-    return replace(state, zoomed=action.cell, looks=state.looks + 1)
+    return state.changed(zoomed=action.cell, looks=state.looks + 1)
 
 
 def _investigate(state: AtlasState, action: Action) -> AtlasState:
     side = "before" if action.verb == "INVESTIGATE_BEFORE" else "after"
     starts, ends = _neighbourhoods(state, side)
     span = Span(float(starts[action.cell]), float(ends[action.cell]))
-    return replace(state, scan=Scan(action.cell, side, span), looks=state.looks + 1)
+    return state.changed(scan=Scan(action.cell, side, span), looks=state.looks + 1)
 
 
 def _neighbourhoods(
@@ -171,7 +171,7 @@ def _add(state: AtlasState, action: Action) -> AtlasState:
             f"{action} was not kept: its confidence {action.confidence:g} is below "
             f"{state.rules.min_confidence:g}."
         )
-        return replace(state, notice=notice)
+        return state.changed(notice=notice)
     find = Evidence(
         seconds=float(state.view.moments[action.cell]),
         span=state.cell_span(action.cell).intersection(state.geometry.span(state.region)),
@@ -181,34 +181,34 @@ def _add(state: AtlasState, action: Action) -> AtlasState:
     )
     pad = state.scratchpad.add(find)
     notice = "" if pad.items != state.scratchpad.items else f"{action} is kept already."
-    return replace(state, scratchpad=pad, notice=notice)
+    return state.changed(scratchpad=pad, notice=notice)
 
 
 def _mark(state: AtlasState, action: Action) -> AtlasState:
-    return replace(state, queue=(*state.queue, state.current.child(action.cell)))
+    return state.changed(queue=(*state.queue, state.current.child(action.cell)))
 
 
 def _backtrack(state: AtlasState, action: Action) -> AtlasState:
     if state.zoomed is not None:
-        return replace(state, zoomed=None)
+        return state.changed(zoomed=None)
     if state.scan is not None:
-        return replace(state, scan=None)
+        return state.changed(scan=None)
     left = _rule_out(state, state.current)
-    return replace(left, current=state.current.parent)
+    return left.changed(current=state.current.parent)
 
 
 def _finish(state: AtlasState, action: Action) -> AtlasState:
     if state.rules.traversal == "bfs":
         left = _rule_out(state, state.current)
         if left.queue:
-            return _enter(replace(left, queue=left.queue[1:]), left.queue[0])
+            return _enter(left.changed(queue=left.queue[1:]), left.queue[0])
     else:
         left = _rule_out(state, state.region)
-    return replace(left, done=True, answer_text="" if state.is_fork else action.note.strip())
+    return left.changed(done=True, answer_text="" if state.is_fork else action.note.strip())
 
 
 def _answer(state: AtlasState, action: Action) -> AtlasState:
-    return replace(state, done=True, answer=action.answer)
+    return state.changed(done=True, answer=action.answer)
 
 
 _EFFECTS: dict[str, Callable[[AtlasState, Action], AtlasState]] = {
@@ -232,4 +232,4 @@ def _rule_out(state: AtlasState, cell: Cell) -> AtlasState:
     waiting = [state.geometry.span(queued) for queued in state.queue if queued.is_within(cell)]
     ruled_out = DeadZones((span,)).subtract(waiting)
     zones = state.dead_zones.add(*ruled_out.spans)
-    return replace(state, dead_zones=zones).without_dead_queue()
+    return state.changed(dead_zones=zones).without_dead_queue()

@@ -48,6 +48,11 @@ COMMANDS: dict[str, Command] = {
         "how the cost of a search grows with the length of the video, with fits and a plot",
         "videoatlas scaling --durations 1m..10h:16 --out runs/scaling",
     ),
+    "throughput": Command(
+        "eval.throughput",
+        "how many steps per second environments make on this machine, cold and warm",
+        "videoatlas throughput match.mp4 --envs 1,2,8 --vectorization async",
+    ),
     "demo": Command(
         "eval.demo",
         "the comparison of all strategies on hour-long stories that are drawn for it",
@@ -201,8 +206,7 @@ def _say(text: str) -> int:
 
 def _help() -> str:
     rows = [
-        f"  {name:9}{command.help}\n           {command.example}"
-        for name, command in COMMANDS.items()
+        f"  {name:12}{command.help}\n{'':14}{command.example}" for name, command in COMMANDS.items()
     ]
     return "\n".join(
         [

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -65,9 +66,18 @@ class Subtitles:
 
     def between(self, start_seconds: float, end_seconds: float) -> tuple[Cue, ...]:
         """Return the cues on display at some moment of ``(start, end)``, in order, by bisection."""
+        within = self._within(start_seconds, end_seconds)
+        return tuple(cue for cue in self.cues[within] if cue.end_seconds > start_seconds)
+
+    def _within(self, start_seconds: float, end_seconds: float) -> slice:
+        """Where the cues of ``(start, end)`` are, besides some that are over by `start`."""
         first = bisect_right(self._reach, start_seconds)  # every earlier cue is over by then
-        stop = bisect_left(self._starts, end_seconds)
-        return tuple(cue for cue in self.cues[first:stop] if cue.end_seconds > start_seconds)
+        return slice(first, bisect_left(self._starts, end_seconds))
+
+    @cached_property
+    def _lines(self) -> list[tuple[float, str]]:
+        """When each cue ends, and its text as one line."""
+        return [(cue.end_seconds, " ".join(cue.text.split())) for cue in self.cues]
 
     def text(
         self,
@@ -83,7 +93,8 @@ class Subtitles:
         `max_lines` lines are joined by `` | ``; of more, evenly spread ones from the first to the
         last stand for all (first | middle | last). Cut to `max_characters`, it ends in an ellipsis.
         """
-        lines = [" ".join(cue.text.split()) for cue in self.between(start_seconds, end_seconds)]
+        within = self._lines[self._within(start_seconds, end_seconds)]
+        lines = [line for end, line in within if end > start_seconds]
         lines = lines[:1] + [line for before, line in pairwise(lines) if line != before]
         joined = " | ".join(_spread(lines, max_lines))
         if len(joined) <= max_characters:

@@ -36,7 +36,7 @@ from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, make_task_set
 from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
 from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource, as_cache
-from videoatlas_gym.viewer import Question, Viewer
+from videoatlas_gym.viewer import Kept, Question, Viewer
 
 Observation = dict[str, NDArray]
 Info = dict[str, Any]
@@ -244,6 +244,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._task: Task | None = None
         self._made: tuple[int, Task] | None = None
         self._viewer: Viewer | None = None
+        self._kept: tuple[Task | None, Kept] = None, Kept()
         self._start: AtlasState | None = None
         self._state: AtlasState | None = None
         self._max_steps: int | None = None
@@ -276,9 +277,9 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
 
     def _see(self, state: AtlasState) -> tuple[Observation, Info]:
         """Go to a state, unless what is to be seen there cannot be shown."""
-        observation, info = self._viewer.look(state, self._ledger, self._max_steps)
-        self._state, self._last = state, (observation, dict(info))
-        return observation, info
+        seen = self._viewer.look(state, self._ledger, self._max_steps)
+        self._state, self._last = state, seen
+        return _copies(seen)
 
     def _begin(self, options: dict[str, Any]) -> None:
         self._task = task = self.task_at(self._chosen_index(options))
@@ -306,7 +307,15 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._labels,
             self._strip,
             self._draw_hidden(),
+            self._kept_of(task, source),
         )
+
+    def _kept_of(self, task: Task, source: CachedSource) -> Kept:
+        """Return what was drawn in episodes of the same task, while its video stays the same."""
+        known, kept = self._kept
+        if known is not task or kept.fingerprint != source.fingerprint() or self.lens is not None:
+            self._kept = task, Kept(source.fingerprint())
+        return self._kept[1]
 
     def _leave_source(self, ahead: CachedSource) -> None:
         """Close the last video unless it is the next: a set may hold more than can be open."""
@@ -363,9 +372,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         `illegal_action` is paid. Wrappers that read a model's replies call it.
         """
         nothing = Action("BACKTRACK")
-        return self._take(
-            nothing, replace(self.state, steps=self.state.steps + 1, notice=reason), False
-        )
+        after = self.state.changed(steps=self.state.steps + 1, notice=reason)
+        return self._take(nothing, after, False)
 
     def _take(
         self, action: Action, after: AtlasState, is_legal: bool
@@ -521,7 +529,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         """Return what was seen last again, in copies: no step, and nothing is booked."""
         if self._last is None:
             raise gym.error.ResetNeeded("call reset() first: nothing was seen yet.")
-        observation, info = ({k: _copied(v) for k, v in part.items()} for part in self._last)
+        observation, info = _copies(self._last)
         return observation, info | {"usage": self._ledger.usage.to_json()}
 
     def fork(self, cell: Cell | None = None) -> VideoAtlasEnv:
@@ -548,7 +556,8 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._check_is_ours(state, is_fork=True)
         twin = copy.copy(self)
         twin._start = twin._state = state
-        twin._task = twin._tasks = twin._max_steps = twin._np_random = None
+        twin._task = twin._tasks = twin._made = twin._max_steps = twin._np_random = None
+        twin._kept = None, Kept()
         return twin
 
     def merge(self, *others: VideoAtlasEnv | AtlasState) -> tuple[Observation, Info]:
@@ -566,8 +575,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         state, usage = self.state, self._ledger.usage.to_json()
         if self.render_mode == "ansi":
             return self._viewer.summary(state, usage)
-        labelled = replace(self._viewer, labels=True)
-        observation, _ = labelled.look(state, Ledger())
+        observation, _ = self._viewer.labelled.look(state, Ledger())
         return render.page(observation["view"], observation["scratchpad"], self._headline())
 
     def _headline(self) -> str:
@@ -583,8 +591,13 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._viewer.source.close()
 
 
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
+def _copies(seen: tuple[Observation, Info]) -> tuple[Observation, Info]:
+    """Return what a viewer shows as its user's own; the viewer shows the same arrays again."""
+    observation, info = seen
+    return {key: value.copy() for key, value in observation.items()}, {
+        key: value.copy() if isinstance(value, np.ndarray | dict) else value
+        for key, value in info.items()
+    }
 
 
 class _Option(int):
@@ -629,4 +642,4 @@ def _advance(before: AtlasState, action: Action) -> tuple[AtlasState, bool]:
     try:
         return atlas.apply(before, action), True
     except IllegalAction as error:
-        return replace(before, steps=before.steps + 1, notice=str(error)), False
+        return before.changed(steps=before.steps + 1, notice=str(error)), False

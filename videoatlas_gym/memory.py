@@ -7,6 +7,7 @@ times and text, never pixels: its pictures are decoded again on demand, hence wi
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,8 +70,16 @@ class Scratchpad:
     """All distinct finds, sorted by time."""
 
     def add(self, find: Evidence) -> Scratchpad:
-        """Return the scratchpad with one more find."""
-        return self.union(Scratchpad((find,)))
+        """Return the scratchpad with one more find; of finds at one place the best ranked stays."""
+        finds = list(self.finds)
+        for index in range(bisect_left(finds, find.seconds, key=_seconds), len(finds)):
+            if finds[index].seconds != find.seconds:
+                break
+            if finds[index].span == find.span:
+                finds[index] = min(finds[index], find, key=_preference)
+                return Scratchpad(tuple(finds))
+        insort(finds, find)
+        return Scratchpad(tuple(finds))
 
     def union(self, *others: Scratchpad) -> Scratchpad:
         """Return all finds of all scratchpads; of finds at one place the best ranked stays."""
@@ -78,7 +87,7 @@ class Scratchpad:
         for find in (find for pad in (self, *others) for find in pad.finds):
             key = (find.seconds, find.span)
             rival = best.get(key, find)
-            best[key] = min(rival, find, key=lambda e: (*e.rank, e.note))
+            best[key] = min(rival, find, key=_preference)
         return Scratchpad(tuple(sorted(best.values())))
 
     @cached_property
@@ -132,17 +141,18 @@ class Scratchpad:
         if not self.finds:
             return np.ones(len(moments), bool)
         first, last, item_starts, item_ends, seconds, confidence = self._table
-        joins = (moments[:, None] > first - MERGE_SECONDS) & (
-            moments[:, None] < last + MERGE_SECONDS
-        )
+        # Items are sorted and apart, so those that a moment would join are neighbours.
+        lowest = np.searchsorted(last + MERGE_SECONDS, moments, side="right")
+        joined = np.searchsorted(first - MERGE_SECONDS, moments) - lowest
+        item = np.minimum(lowest, len(first) - 1)
         known = (
-            joins
-            & (item_starts <= starts[:, None])
-            & (ends[:, None] <= item_ends)
-            & (seconds == moments[:, None])
-            & (confidence >= 1.0)
+            (joined == 1)
+            & (item_starts[item] <= starts)
+            & (ends <= item_ends[item])
+            & (seconds[item] == moments)
+            & (confidence[item] >= 1.0)
         )
-        return ~(known.any(axis=1) & (joins.sum(axis=1) == 1))
+        return ~known
 
     @cached_property
     def _table(self) -> NDArray[np.float64]:
@@ -157,7 +167,18 @@ class Scratchpad:
         return len(self.items)
 
 
+def _seconds(find: Evidence) -> float:
+    return find.seconds
+
+
+def _preference(find: Evidence) -> tuple[float, int, float, str]:
+    """Sort key of finds at one place: ranks, then texts, so that any order of merging agrees."""
+    return (*find.rank, find.note)
+
+
 def _item(group: tuple[Evidence, ...]) -> Evidence:
+    if len(group) == 1:
+        return group[0]
     best = min(group, key=lambda find: find.rank)
     span = best.span
     for find in group:

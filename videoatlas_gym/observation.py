@@ -68,15 +68,18 @@ def _picture(width: int, height: int) -> spaces.Box:
 
 
 def place(state: AtlasState) -> dict[str, NDArray]:
-    """Return the parts of an observation that say where the agent is and what it may do."""
+    """Return the parts of an observation that say where the agent is and what it may do.
+
+    Some are read-only and belong to the state.
+    """
     path = np.full(MAX_PATH, -1, np.int16)
     path[: state.current.depth] = state.current.path
     anchor = (-1, -1)
     if state.scan:
         anchor = (state.scan.anchor, 0 if state.scan.side == "before" else 1)
     return {
-        "action_mask": action_mask(state).copy(),
-        "cell_status": state.cell_status.copy(),
+        "action_mask": action_mask(state),
+        "cell_status": state.cell_status,
         "path": path,
         "zoomed": np.array([-1 if state.zoomed is None else state.zoomed], np.int16),
         "anchor": np.array(anchor, np.int16),

@@ -30,12 +30,8 @@ FONT_VARIABLE = "VIDEOATLAS_FONT"
 """Environment variable naming a TrueType file, for scripts that Pillow's own font lacks."""
 
 
-Box = tuple[int, int, int, int]
-"""(left, top, right, bottom) in pixels; right and bottom lie outside."""
-
-
 def contact_sheet(
-    tiles: NDArray[np.uint8],
+    tiles: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
     *,
     columns: int,
     status: NDArray[np.int8] | None = None,
@@ -45,7 +41,8 @@ def contact_sheet(
     """Lay tiles out row by row.
 
     Args:
-        tiles: uint8 (n, height, width, 3). What a dead or hidden tile holds is not looked at.
+        tiles: uint8 (n, height, width, 3), or n tiles of one size. What a dead or hidden tile holds
+            is not looked at.
         columns: Tiles per row; missing ones at the end are left empty.
         status: Bits per cell as `AtlasState.cell_status` has them; dead cells come out black.
         hidden: Cells to leave grey.
@@ -54,44 +51,52 @@ def contact_sheet(
     Returns:
         uint8 (rows * height, columns * width, 3), rows = ceil(n / columns).
     """
-    count, height, width, _ = tiles.shape
-    rows = -(-count // columns)
-    cells = np.empty((rows * columns, height, width, 3), np.uint8)
-    cells[:count] = tiles
-    cells[count:] = EMPTY_RGB
-    if hidden is not None:
-        cells[:count][hidden] = HIDDEN_RGB
+    count, (height, width) = len(tiles), tiles[0].shape[:2]
+    sheet, cells = _empty_sheet(-(-count // columns), columns, width, height)
+    for index, cell in enumerate(cells):
+        cell[:] = tiles[index] if index < count else _plain(EMPTY_RGB, width, height)
+    dead = None if status is None else status & DEAD
+    for where, colour in ((hidden, HIDDEN_RGB), (dead, DEAD_RGB)):
+        for index in () if where is None else np.flatnonzero(where):
+            cells[index][:] = _plain(colour, width, height)
     if status is not None:
-        cells[:count][status & DEAD > 0] = DEAD_RGB
-        _mark(cells[:count], status)
-    sheet = cells.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
-    sheet = np.ascontiguousarray(sheet).reshape(rows * height, columns * width, 3)
-    if labels:
-        sheet = _burn(
-            sheet,
-            [(label, _slot(i, columns, width, height)) for i, label in enumerate(labels)],
-            size=_label_px(height),
-        )
+        _mark(cells, status)
+    for cell, label in zip(cells, labels or (), strict=False):
+        _burn(cell, label, size=_label_px(height))
     return sheet
 
 
-def _slot(index: int, columns: int, width: int, height: int) -> Box:
-    left, top = (index % columns) * width, (index // columns) * height
-    return left, top, left + width, top + height
+def _empty_sheet(
+    rows: int, columns: int, width: int, height: int
+) -> tuple[NDArray[np.uint8], list[NDArray[np.uint8]]]:
+    """Return a sheet that is yet to be drawn, and its cells row by row, to draw into."""
+    sheet = np.empty((rows * height, columns * width, 3), np.uint8)
+    grid = sheet.reshape(rows, height, columns, width, 3)
+    return sheet, [grid[row, :, column] for row in range(rows) for column in range(columns)]
 
 
-def _mark(cells: NDArray[np.uint8], status: NDArray[np.int8]) -> None:
+@lru_cache(maxsize=16)
+def _plain(colour: tuple[int, int, int], width: int, height: int) -> NDArray[np.uint8]:
+    """Return a cell of one colour; read-only, since all share it."""
+    cell = np.full((height, width, 3), colour, np.uint8)
+    cell.setflags(write=False)
+    return cell
+
+
+def _mark(cells: Sequence[NDArray[np.uint8]], status: NDArray[np.int8]) -> None:
     """Draw the status bits in place: small squares top right, a frame for evidence."""
-    side = max(3, cells.shape[1] // 15)
-    alive = status & DEAD == 0
-    held = np.flatnonzero((status & EVIDENCE > 0) & alive)
-    for edge in (np.s_[:2], np.s_[-2:]):
-        cells[held, edge] = EVIDENCE_RGB
-        cells[held, :, edge] = EVIDENCE_RGB
-    for slot, (bit, colour) in enumerate(MARKS):
-        right = cells.shape[2] - slot * (side + 1)
-        marked = np.flatnonzero((status & bit > 0) & alive)
-        cells[marked, :side, max(0, right - side) : max(0, right)] = colour
+    height, width = cells[0].shape[:2]
+    side = max(3, height // 15)
+    for index in np.flatnonzero((status > 0) & (status & DEAD == 0)).tolist():
+        cell, bits = cells[index], status[index]
+        if bits & EVIDENCE:
+            for edge in (np.s_[:2], np.s_[-2:]):
+                cell[edge] = EVIDENCE_RGB
+                cell[:, edge] = EVIDENCE_RGB
+        for slot, (bit, colour) in enumerate(MARKS):
+            if bits & bit:
+                right = width - slot * (side + 1)
+                cell[:side, max(0, right - side) : max(0, right)] = colour
 
 
 def letterbox(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -106,14 +111,18 @@ def letterbox(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np
         how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
         picture = np.asarray(Image.fromarray(picture).resize(fit, how))
     canvas = np.empty((height, width, 3), np.uint8)
-    canvas[:] = LETTERBOX_RGB
     left, top = (width - fit[0]) // 2, (height - fit[1]) // 2
-    canvas[top : top + fit[1], left : left + fit[0]] = picture
+    right, bottom = left + fit[0], top + fit[1]
+    canvas[top:bottom, left:right] = picture
+    row = np.full((width, 3), LETTERBOX_RGB, np.uint8)
+    inside = canvas[top:bottom]
+    for bar in (canvas[:top], canvas[bottom:], inside[:, :left], inside[:, right:]):
+        bar[:] = row[: bar.shape[1]]
     return canvas
 
 
 def scratchpad_sheet(
-    tiles: NDArray[np.uint8],
+    tiles: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
     captions: Sequence[tuple[str, str]],
     *,
     columns: int,
@@ -123,7 +132,7 @@ def scratchpad_sheet(
     """Draw kept frames with their captions burnt in.
 
     Args:
-        tiles: uint8 (n, height, width, 3), n <= columns * rows.
+        tiles: uint8 (n, height, width, 3), or n tiles; n <= columns * rows.
         captions: For each tile a heading (index and time; top) and a subtitle (bottom).
         columns: Slots per row.
         rows: Rows of slots; empty slots stay dark, so the size never changes.
@@ -133,19 +142,15 @@ def scratchpad_sheet(
         uint8 (rows * height, columns * width, 3).
     """
     width, height = tile_size
-    slots = np.empty((columns * rows, height, width, 3), np.uint8)
-    slots[:] = EMPTY_RGB
-    slots[: len(tiles)] = tiles
-    sheet = contact_sheet(slots, columns=columns)
+    sheet, slots = _empty_sheet(rows, columns, width, height)
+    for index, slot in enumerate(slots):
+        slot[:] = tiles[index] if index < len(tiles) else _plain(EMPTY_RGB, width, height)
     size = _label_px(height)
-    texts = []
-    for index, (heading, subtitle) in enumerate(captions):
-        left, top, right, bottom = _slot(index, columns, width, height)
-        texts.append((_cut(heading, size, width), (left, top, right, bottom)))
+    for slot, (heading, subtitle) in zip(slots, captions, strict=False):
+        _burn(slot, _cut(heading, size, width), size=size)
         if subtitle:
-            low = max(top, bottom - size - 4)
-            texts.append((_cut(subtitle, size, width), (left, low, right, bottom)))
-    return _burn(sheet, texts, size=size) if texts else sheet
+            _burn(slot[max(0, height - size - 4) :], _cut(subtitle, size, width), size=size)
+    return sheet
 
 
 def clock(seconds: float) -> str:
@@ -189,29 +194,32 @@ def _cut_line(text: str, size: int, width: int, path: str | None) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _written(text: str, size: int, path: str | None) -> tuple[Image.Image, int]:
-    """Return how much ink a text puts where, as an "L" picture, and the width of its bar."""
+def _written(
+    text: str, size: int, path: str | None
+) -> tuple[NDArray[np.uint8], Image.Image | None]:
+    """Return a text on its bar, read-only; and its ink, as an "L" picture, if the bar is left."""
     font = _font(size, path)
     length = int(font.getlength(text))
     ink = Image.new("L", (length + 16, 2 * size + 8))  # with room for what hangs over or below
     ImageDraw.Draw(ink).text((2, 1), text, font=font, fill=255)
-    return ink, length + 4
+    bar = Image.new("RGB", (length + 5, size + 4), (16, 16, 16))
+    bar.paste((255, 255, 255), (0, 0, *ink.size), ink)
+    _, _, right, bottom = ink.getbbox() or (0, 0, 0, 0)
+    return np.asarray(bar), ink if right > bar.width or bottom > bar.height else None
 
 
-def _burn(
-    sheet: NDArray[np.uint8], texts: Sequence[tuple[str, Box]], *, size: int
-) -> NDArray[np.uint8]:
-    """Write texts, white on dark, into the top left corners of boxes that they never leave."""
-    image = Image.fromarray(sheet)
-    for text, box in texts:
-        if not text:
-            continue
-        ink, bar = _written(text, size, os.environ.get(FONT_VARIABLE))
-        room = image.crop(box)
-        room.paste((16, 16, 16), (0, 0, bar + 1, size + 4))
+def _burn(box: NDArray[np.uint8], text: str, *, size: int) -> None:
+    """Write a text, white on dark, into the top left corner of a box that it never leaves."""
+    if not text:
+        return
+    bar, ink = _written(text, size, os.environ.get(FONT_VARIABLE))
+    height, width = bar.shape[:2]
+    if ink is not None:
+        corner = box[: ink.height, : ink.width]
+        room = Image.fromarray(np.ascontiguousarray(corner))
         room.paste((255, 255, 255), (0, 0), ink)
-        image.paste(room, box[:2])
-    return np.array(image)
+        corner[:] = room
+    box[:height, :width] = bar[: box.shape[0], : box.shape[1]]
 
 
 def page(
@@ -230,4 +238,5 @@ def page(
     canvas[bar : bar + view.shape[0], : view.shape[1]] = view
     canvas[bar : bar + scratchpad.shape[0], view.shape[1] :] = scratchpad
     size = bar - 8
-    return _burn(canvas, [(_cut(headline, size, width), (2, 2, width, bar))], size=size)
+    _burn(canvas[2:bar, 2:], _cut(headline, size, width), size=size)
+    return canvas

@@ -8,7 +8,7 @@ exactly, and neighbouring or nested cells share their boundaries to the last bit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -134,8 +134,12 @@ class GridGeometry:
 
     def _boundary(self, index: int, divisions: int) -> float:
         """``duration * index / divisions``, rounded once (int / int rounds correctly)."""
+        return self._boundaries((index,), divisions)[0]
+
+    def _boundaries(self, indices: Iterable[int], divisions: int) -> list[float]:
         numerator, denominator = self.duration_seconds.as_integer_ratio()
-        return numerator * index / (denominator * divisions)
+        denominator *= divisions
+        return [numerator * index / denominator for index in indices]
 
     def _index(self, cell: Cell) -> int:
         index = 0
@@ -145,8 +149,9 @@ class GridGeometry:
 
     def check(self, cell: Cell) -> None:
         """Raise ValueError unless every index of the cell's path lies in the grid."""
+        count = self.num_cells
         for index in cell.path:
-            if not 0 <= index < self.num_cells:
+            if not 0 <= index < count:
                 raise ValueError(
                     f"cell {index} of path {cell} is not in a {self.grid_size} x {self.grid_size} "
                     f"grid; indices go from 0 to {self.num_cells - 1}, row by row."
@@ -155,7 +160,7 @@ class GridGeometry:
     def span(self, cell: Cell) -> Span:
         """The span of a cell; the children's spans tile it exactly."""
         index, divisions = self._index(cell), self.num_cells**cell.depth
-        return Span(self._boundary(index, divisions), self._boundary(index + 1, divisions))
+        return Span(*self._boundaries((index, index + 1), divisions))
 
     def edges(self, cell: Cell) -> NDArray[np.float64]:
         """The n + 1 boundaries of the cell's children, in seconds, ascending, read-only."""
@@ -221,12 +226,18 @@ def total_seconds(spans: Sequence[Span]) -> float:
     return math.fsum(span.duration_seconds for span in spans)
 
 
+@lru_cache(maxsize=256)
+def children_of(cell: Cell, count: int) -> tuple[Cell, ...]:
+    """The cells of a cell's grid, in order."""
+    return tuple(map(cell.child, range(count)))
+
+
 @lru_cache(maxsize=4096)
 def _edges(geometry: GridGeometry, cell: Cell) -> NDArray[np.float64]:
     first = geometry._index(cell) * geometry.num_cells
     divisions = geometry.num_cells ** (cell.depth + 1)
     count = geometry.num_cells + 1
-    edges = np.array([geometry._boundary(first + i, divisions) for i in range(count)])
+    edges = np.array(geometry._boundaries(range(first, first + count), divisions))
     edges.setflags(write=False)
     return edges
 
@@ -235,9 +246,7 @@ def _edges(geometry: GridGeometry, cell: Cell) -> NDArray[np.float64]:
 def _midpoints(geometry: GridGeometry, cell: Cell) -> NDArray[np.float64]:
     first = geometry._index(cell) * geometry.num_cells
     divisions = 2 * geometry.num_cells ** (cell.depth + 1)
-    middles = [
-        geometry._boundary(2 * (first + i) + 1, divisions) for i in range(geometry.num_cells)
-    ]
-    midpoints = np.array(middles)
+    odd = range(2 * first + 1, 2 * (first + geometry.num_cells), 2)
+    midpoints = np.array(geometry._boundaries(odd, divisions))
     midpoints.setflags(write=False)
     return midpoints

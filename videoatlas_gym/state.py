@@ -7,8 +7,9 @@ be compared, stored as JSON, forked and merged without a video (VideoAtlas, sect
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from videoatlas_gym.actions import MAX_CHOICES
 from videoatlas_gym.errors import IllegalAction, one_of
 from videoatlas_gym.memory import DeadZones, Evidence, Scratchpad
-from videoatlas_gym.span import Cell, GridGeometry, Span, split
+from videoatlas_gym.span import Cell, GridGeometry, Span, children_of, split
 
 VISITED, QUEUED, EVIDENCE, DEAD = 1, 2, 4, 8
 """Bits of `AtlasState.cell_status`."""
@@ -86,8 +87,14 @@ class View:
     moments: NDArray[np.float64]
     """The moment whose frame stands for each cell: its midpoint."""
 
+    @cached_property
+    def spans(self) -> NDArray[np.float64]:
+        """Start and end of each cell, shape (n, 2), read-only."""
+        return locked(np.stack([self.starts, self.ends], axis=1))
 
-def _locked(array: NDArray) -> NDArray:
+
+def locked(array: NDArray) -> NDArray:
+    """Make an array read-only, since it is shared; return it."""
     array.setflags(write=False)
     return array
 
@@ -129,7 +136,26 @@ class AtlasState:
             self.geometry.check(cell)
         if not self.current.is_within(self.region):
             raise ValueError(f"cell {self.current} lies outside the region {self.region}.")
-        object.__setattr__(self, "visited", self.visited | {self.current})
+        if self.current not in self.visited:
+            object.__setattr__(self, "visited", self.visited | {self.current})
+
+    def changed(self, **changes: Any) -> AtlasState:
+        """Return the state with other values in some fields, as `dataclasses.replace` does.
+
+        What was computed of this state and does not depend on those fields stays with the new one:
+        most steps change little, and a masked action nothing that can be seen.
+        """
+        moved = changes.keys()
+        if unknown := moved - _FIELDS:
+            raise TypeError(f"a state has no {sorted(unknown)}; its fields: {sorted(_FIELDS)}.")
+        other = object.__new__(AtlasState)
+        for name, value in self.__dict__.copy().items():  # another thread may be computing
+            if name in _FIELDS or moved.isdisjoint(_RESTS_ON.get(name, _FIELDS)):
+                other.__dict__[name] = value
+        other.__dict__.update(changes)
+        if not moved.isdisjoint(("current", "region", "geometry", "visited")):
+            other.__post_init__()
+        return other
 
     @property
     def num_cells(self) -> int:
@@ -152,31 +178,41 @@ class AtlasState:
         if not self.scan:
             edges = self.geometry.edges(self.current)
             return View(edges[:-1], edges[1:], self.geometry.midpoints(self.current))
-        edges = _locked(split(self.scan.span, self.num_cells))
-        return View(edges[:-1], edges[1:], _locked((edges[:-1] + edges[1:]) / 2))
+        edges = locked(split(self.scan.span, self.num_cells))
+        return View(edges[:-1], edges[1:], locked((edges[:-1] + edges[1:]) / 2))
 
     def cell_span(self, index: int) -> Span:
         """The span of one displayed cell."""
         return Span(float(self.view.starts[index]), float(self.view.ends[index]))
 
     @cached_property
+    def held(self) -> NDArray[np.bool_]:
+        """Which displayed cells hold the moment of evidence, shape (n,)."""
+        return locked(self.scratchpad.lies_in_each(self.view.starts, self.view.ends))
+
+    @cached_property
     def dead(self) -> NDArray[np.bool_]:
         """Which displayed cells are dead: all ruled out; in a scan, those showing a dead moment."""
-        starts, ends, zones = self.view.starts, self.view.ends, self.dead_zones
-        ruled_out = zones.hold(self.view.moments) if self.scan else zones.cover(starts, ends)
-        return _locked(ruled_out & ~self.scratchpad.lies_in_each(starts, ends))
+        view, zones = self.view, self.dead_zones
+        ruled_out = zones.hold(view.moments) if self.scan else zones.cover(view.starts, view.ends)
+        return locked(ruled_out & ~self.held)
+
+    @cached_property
+    def alive(self) -> NDArray[np.bool_]:
+        """The displayed cells that are not dead, shape (n,)."""
+        return locked(~self.dead)
 
     @cached_property
     def fits_deeper(self) -> NDArray[np.bool_]:
         """Which displayed cells are long enough to open, whatever the depth budget, shape (n,)."""
         shortest = self.geometry.shortest_opened(self.rules.min_expand_seconds)
-        return (self.view.ends - self.view.starts >= shortest) & (self.scan is None)
+        return locked((self.view.ends - self.view.starts >= shortest) & (self.scan is None))
 
     @cached_property
     def expandable(self) -> NDArray[np.bool_]:
         """Which displayed cells may be opened; knows nothing of the traversal."""
         in_budget = self.current.depth + 1 <= self.rules.max_depth
-        return self.fits_deeper & in_budget & ~self.dead
+        return locked(self.fits_deeper & self.alive & in_budget)
 
     def is_expandable(self, cell: Cell) -> bool:
         """Whether a cell anywhere in the video may be opened."""
@@ -193,18 +229,18 @@ class AtlasState:
     @cached_property
     def cell_status(self) -> NDArray[np.int8]:
         """Bits per displayed cell: 1 visited, 2 queued, 4 holds evidence, 8 dead; int8 (n,)."""
-        status = np.where(self.dead, DEAD, 0).astype(np.int8)
-        status[self.scratchpad.lies_in_each(self.view.starts, self.view.ends)] |= EVIDENCE
+        status = self.dead * np.int8(DEAD) + self.held * np.int8(EVIDENCE)
         if not self.scan:
             status[self._inside(self.visited)] |= VISITED
             status[self._inside(self.queue)] |= QUEUED
-        return _locked(status)
+        return locked(status)
 
     def _inside(self, cells: Collection[Cell]) -> list[int]:
         """Return which displayed cells are among `cells`; costs the smaller of both numbers."""
         here = self.current
         if isinstance(cells, frozenset) and len(cells) > self.num_cells:
-            return [index for index in range(self.num_cells) if here.child(index) in cells]
+            children = children_of(here, self.num_cells)
+            return [index for index, child in enumerate(children) if child in cells]
         return [c.path[-1] for c in cells if c.path and c.path[:-1] == here.path]
 
     def merge(self, *others: AtlasState) -> AtlasState:
@@ -219,13 +255,14 @@ class AtlasState:
         zones = self.dead_zones.add(*(zone for other in others for zone in other.dead_zones.spans))
         explored = frozenset().union(*(other.visited for other in others))
         queue = tuple(cell for cell in self.queue if cell not in explored)
-        merged = replace(self, scratchpad=pad, dead_zones=zones, queue=queue)
-        return replace(merged, visited=self.visited | explored).without_dead_queue()
+        visited = self.visited | explored
+        merged = self.changed(scratchpad=pad, dead_zones=zones, queue=queue, visited=visited)
+        return merged.without_dead_queue()
 
     def without_dead_queue(self) -> AtlasState:
         """Return the state with the dead cells taken off its queue."""
         alive = tuple(c for c in self.queue if not self._is_dead(self.geometry.span(c)))
-        return self if alive == self.queue else replace(self, queue=alive)
+        return self if alive == self.queue else self.changed(queue=alive)
 
     def fork(self, cell: Cell | None = None) -> AtlasState:
         """Return the state of a fork: at the same place, or at the start of a subtree.
@@ -236,7 +273,7 @@ class AtlasState:
             IllegalAction: If the cell may not be opened.
         """
         if cell is None:
-            return replace(self, is_fork=True)
+            return self.changed(is_fork=True)
         if not cell.is_within(self.region) or not self.is_expandable(cell):
             raise IllegalAction(
                 f"cannot fork at cell {cell}: it must lie in the region {self.region}, be at most "
@@ -295,3 +332,17 @@ class AtlasState:
             visited=frozenset(Cell(tuple(path)) for path in data["visited"]),
             **{name: data[name] for name in plain},
         )
+
+
+_FIELDS = frozenset(f.name for f in fields(AtlasState))
+_PLACE = ("geometry", "current", "scan")
+_MEMORY = ("rules", "scratchpad", "dead_zones")
+_RESTS_ON: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("span", "view"), _PLACE),
+    **dict.fromkeys(("dead", "alive", "expandable"), (*_PLACE, *_MEMORY)),
+    "fits_deeper": (*_PLACE, "rules"),
+    "held": (*_PLACE, "scratchpad"),
+    "cell_status": (*_PLACE, *_MEMORY, "queue", "visited"),
+    "_mask": (*_FIELDS - {"steps", "looks", "answer", "answer_text", "notice"},),
+}
+"""What is computed of a state once, and the fields that it follows from."""

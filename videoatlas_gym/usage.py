@@ -6,6 +6,7 @@ on how warm a cache is, so it is telemetry and never a budget.
 
 from __future__ import annotations
 
+import operator
 import threading
 import time
 from collections.abc import Hashable, Iterable
@@ -35,10 +36,10 @@ class Usage:
     """Prompt tokens that the server took from its cache; part of `input_tokens`."""
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Usage(*map(operator.add, _amounts(self), _amounts(other)))
 
     def __sub__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+        return Usage(*map(operator.sub, _amounts(self), _amounts(other)))
 
     @property
     def tokens(self) -> int:
@@ -47,7 +48,11 @@ class Usage:
 
     def to_json(self) -> dict[str, int]:
         """Return the amounts by name."""
-        return asdict(self)
+        return dict(zip(_NAMES, _amounts(self), strict=True))
+
+
+_NAMES = tuple(f.name for f in fields(Usage))
+_amounts = operator.attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Ledger:
 
     def __init__(self, budget: Budget | None = None):
         self.budget = budget or Budget()
+        self._limits = {n: limit for n, limit in vars(self.budget).items() if limit is not None}
         self._lock = threading.Lock()
         self._usage = Usage()
         self._frames_seen: set[Hashable] = set()
@@ -161,17 +167,10 @@ class Ledger:
             self._book(Usage())
 
     def _book(self, usage: Usage) -> None:
-        total, budget = self._usage + usage, self.budget
-        spent = {
-            "steps": total.steps,
-            "frames": total.frames,
-            "model_calls": total.model_calls,
-            "tokens": total.tokens,
-            "seconds": self.seconds,
-        }
-        for name, amount in spent.items():
-            limit = getattr(budget, name)
-            if limit is not None and amount > limit:
+        total = self._usage + usage
+        for name, limit in self._limits.items():
+            amount = self.seconds if name == "seconds" else getattr(total, name)
+            if amount > limit:
                 raise BudgetExceeded(name, amount, limit)
         self._usage = total
 

@@ -7,9 +7,11 @@ hidden cells are neither decoded nor booked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from videoatlas_gym import render
 from videoatlas_gym.actions import describe
 from videoatlas_gym.atlas import action_mask
-from videoatlas_gym.memory import Evidence
+from videoatlas_gym.memory import Evidence, Scratchpad
 from videoatlas_gym.observation import (
     QUERY_BYTES,
     SCRATCHPAD_COLUMNS,
@@ -28,11 +30,12 @@ from videoatlas_gym.observation import (
     place,
     position,
 )
-from videoatlas_gym.span import STRIP_FRAMES, Cell
-from videoatlas_gym.state import DEAD, AtlasState, Scan
+from videoatlas_gym.recent import Recent
+from videoatlas_gym.span import STRIP_FRAMES
+from videoatlas_gym.state import AtlasState, locked
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
-from videoatlas_gym.video import Frame, VideoSource
+from videoatlas_gym.video import CachedSource, Frame
 
 EVIDENCE_SUBTITLE_SECONDS = 2.0
 """Subtitles this close to a kept moment belong to the evidence."""
@@ -62,14 +65,50 @@ class Question:
         listed = len(self._listed.encode("utf-8", "replace"))
         room = QUERY_BYTES - min(listed, QUERY_BYTES // 2)
         query = decode_text(encode_text(self.query, room))
-        return encode_text(query + self._listed, QUERY_BYTES)
+        return locked(encode_text(query + self._listed, QUERY_BYTES))
+
+
+class Picture(NamedTuple):
+    """One of the two pictures of an observation, and what it shows."""
+
+    rgb: NDArray[np.uint8]
+    """Read-only."""
+    shown: tuple[int, ...]
+    """The frames' time stamps (`Frame.pts`)."""
+    info: dict[str, Any]
+    """What it adds to `info`."""
+
+    @classmethod
+    def of(cls, rgb: NDArray[np.uint8], frames: Sequence[Frame], **info: Any) -> Picture:
+        """Make one of the frames that are shown."""
+        return cls(locked(rgb), tuple(frame.pts for frame in frames), info)
+
+
+class Kept:
+    """What was drawn and read last of one video with one question; most steps change little.
+
+    Args:
+        fingerprint: Of the video: of another one nothing here is right.
+    """
+
+    def __init__(self, fingerprint: str = "") -> None:
+        self.fingerprint = fingerprint
+        self.pictures: Recent[Picture] = Recent(3)
+        """Views: a grid and a zoom in it, or two forks' grids, and one to spare."""
+        self.frames: Recent[list[Frame]] = Recent(3)
+        """Of grids, whose marks change more often than their frames."""
+        self.scratchpads: Recent[tuple[Scratchpad, Picture]] = Recent(3)
+        self.said: Recent[tuple[str, ...]] = Recent(64)
+        """Subtitles of grids and scans, dead cells included."""
+        self.subtitles: Recent[tuple[tuple[str, ...], NDArray[np.uint8]]] = Recent(16)
+        """Those of the cells alive, as in `info` and as in the observation."""
 
 
 @dataclass(frozen=True, eq=False)
 class Viewer:
     """Renders the states of one episode."""
 
-    source: VideoSource
+    source: CachedSource
     question: Question
     grid_size: int
     tile_size: tuple[int, int]
@@ -79,17 +118,12 @@ class Viewer:
     """Zoom into a leaf cell shows all its frames."""
     hidden: NDArray[np.bool_] | None = None
     """Cells left grey until the first look, shape (n,)."""
-    _drawn: dict[tuple[Evidence, ...], tuple[NDArray[np.uint8], list[Frame]]] = field(
-        default_factory=dict, init=False
-    )
-    """The scratchpad as drawn last, with its frames: most steps do not change it."""
-    _said: dict[tuple[Cell, Scan | None], tuple[str, ...]] = field(default_factory=dict, init=False)
-    """The subtitles of the base view as read last."""
+    kept: Kept = field(default_factory=Kept)
 
     def look(
         self, state: AtlasState, ledger: Ledger, max_steps: int | None = None
     ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-        """Return observation and info of a state.
+        """Return observation and info of a state, with read-only arrays that later looks share.
 
         Cost: up to K * K frames for a grid or scan, 1 to `STRIP_FRAMES` for a zoom, 16 for the
         scratchpad; fewer where the cache has them.
@@ -98,34 +132,33 @@ class Viewer:
             BudgetExceeded: If the frames to show do not fit the budget; nothing is booked then.
             FrameDecodeError: If one of them cannot be decoded.
         """
-        view, shown, frames = self._view(state)
-        scratchpad, kept = self._scratchpad(state)
-        ledger.show(frame.pts for frame in (*frames, *kept))
+        view, scratchpad = self._view(state), self._scratchpad(state)
+        ledger.show(chain(view.shown, scratchpad.shown))
         steps_left, frames_left = ledger.fractions_left()
         if max_steps is not None:
             steps_left = min(steps_left, max(0.0, 1 - state.steps / max_steps))
-        texts = self._subtitles(state)
+        texts, encoded = self._subtitles(state)
         observation = {
-            "view": view,
-            "scratchpad": scratchpad,
+            "view": view.rgb,
+            "scratchpad": scratchpad.rgb,
             **place(state),
             "position": position(state, steps_left, frames_left),
-            "query": self.question.encoded.copy(),
-            "subtitles": _encoded(texts),
+            "query": self.question.encoded,
+            "subtitles": encoded,
         }
         if self.question.goal is not None:
-            observation["goal"] = self._goal.copy()
+            observation["goal"] = self._goal
         info = {
-            "action_mask": observation["action_mask"].copy(),
+            "action_mask": observation["action_mask"],
             "query": self.question.query,
             "options": self.question.options,
             "view_kind": state.view_kind,
-            "spans": np.stack([state.view.starts, state.view.ends], axis=1),
+            "spans": state.view.spans,
             "subtitles": texts,
             "last_error": state.notice,
             "is_legal": True,
             "usage": ledger.usage.to_json(),
-            **shown,
+            **view.info,
         }
         return observation, info
 
@@ -137,47 +170,67 @@ class Viewer:
             for item, frame in zip(items, frames, strict=True)
         ]
 
-    def _view(self, state: AtlasState) -> tuple[NDArray[np.uint8], dict, list[Frame]]:
-        """Return the picture, what it adds to `info`, and the frames it shows."""
+    def _view(self, state: AtlasState) -> Picture:
+        place = (state.current, state.scan)
         if state.zoomed is not None:
-            return self._zoom(state)
+            return self.kept.pictures.get((*place, state.zoomed), lambda: self._zoom(state))
         hidden = self._hidden(state)
-        shown = (state.cell_status & DEAD == 0) & (True if hidden is None else ~hidden)
-        tiles, frames = self._tiles(state.view.moments, shown)
-        labels = [str(i) for i in range(state.num_cells)] if self.labels else None
-        sheet = render.contact_sheet(
-            tiles, columns=self.grid_size, status=state.cell_status, hidden=hidden, labels=labels
-        )
-        return sheet, {}, frames
+        place += (None if hidden is None else hidden.tobytes(),)
+        key = (*place, state.cell_status.tobytes())
+        return self.kept.pictures.get(key, lambda: self._grid(state, hidden, place))
 
     def _hidden(self, state: AtlasState) -> NDArray[np.bool_] | None:
         return self.hidden if state.looks == 0 and not state.current.path else None
 
-    def _tiles(
-        self, moments: NDArray[np.float64], shown: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.uint8], list[Frame]]:
-        width, height = self.tile_size
-        tiles = np.zeros((len(moments), height, width, 3), np.uint8)
-        frames = self.source.frames_at(moments[shown].tolist(), self.tile_size)
-        for index, frame in zip(np.flatnonzero(shown), frames, strict=True):
-            tiles[index] = frame.rgb
-        return tiles, frames
+    def _grid(
+        self, state: AtlasState, hidden: NDArray[np.bool_] | None, place: tuple[Hashable, ...]
+    ) -> Picture:
+        shown = state.alive if hidden is None else state.alive & ~hidden
+        moments = state.view.moments[shown].tolist()
+        frames = self.kept.frames.get(
+            (*place, shown.tobytes()), lambda: self.source.frames_at(moments, self.tile_size)
+        )
+        drawn = (frame.rgb for frame in frames)
+        tiles = [next(drawn) if is_shown else self._blank for is_shown in shown.tolist()]
+        sheet = render.contact_sheet(
+            tiles,
+            columns=self.grid_size,
+            status=state.cell_status,
+            hidden=hidden,
+            labels=[str(i) for i in range(state.num_cells)] if self.labels else None,
+        )
+        return Picture.of(sheet, frames)
 
-    def _zoom(self, state: AtlasState) -> tuple[NDArray[np.uint8], dict, list[Frame]]:
+    @cached_property
+    def _blank(self) -> NDArray[np.uint8]:
+        """A tile for cells that are not looked at."""
+        return np.zeros((self.tile_size[1], self.tile_size[0], 3), np.uint8)
+
+    def _zoom(self, state: AtlasState) -> Picture:
         width, height = self.grid_size * self.tile_size[0], self.grid_size * self.tile_size[1]
-        moment = float(state.view.moments[state.zoomed])
-        frames = [self.source.frame_at(moment)]
-        info: dict[str, Any] = {"frame": frames[0]}
-        if self.strip and not state.scan and not state.fits_deeper[state.zoomed]:
-            frames = self._strip_frames(state)
-            info["strip"] = tuple(frames)
-        if len(frames) == 1:
-            return render.letterbox(frames[0].rgb, width, height), info, [info["frame"], *frames]
-        columns = math.ceil(math.sqrt(len(frames)))
-        cell = (width // columns, height // columns)
-        tiles = np.stack([render.letterbox(frame.rgb, *cell) for frame in frames])
-        sheet = render.letterbox(render.contact_sheet(tiles, columns=columns), width, height)
-        return sheet, info, [info["frame"], *frames]
+        frame = self.source.frame_at(float(state.view.moments[state.zoomed]))
+        if not self.strip or state.scan or state.fits_deeper[state.zoomed]:
+            return Picture.of(self._fitted(frame, width, height), [frame], frame=frame)
+        frames = self._strip_frames(state)
+        sheet = frames[0].rgb
+        if len(frames) > 1:
+            columns = math.ceil(math.sqrt(len(frames)))
+            cell = (width // columns, height // columns)
+            tiles = [render.letterbox(frame.rgb, *cell) for frame in frames]
+            sheet = render.contact_sheet(tiles, columns=columns)
+        sheet = render.letterbox(sheet, width, height)
+        return Picture.of(sheet, [frame, *frames], frame=frame, strip=tuple(frames))
+
+    def _fitted(self, frame: Frame, width: int, height: int) -> NDArray[np.uint8]:
+        """The frame as a view. Scaling costs more than many steps: the cache keeps the result."""
+        if frame.rgb.shape[:2] == (height, width):
+            return frame.rgb
+        cache, name = self.source.cache, f"{self.source.fingerprint()} fitted"
+        fitted = cache.get(name, frame.pts, width, height)
+        if fitted is None:
+            fitted = locked(render.letterbox(frame.rgb, width, height))
+            cache.put(name, frame.pts, width, height, fitted)
+        return fitted
 
     def _strip_frames(self, state: AtlasState) -> list[Frame]:
         """All frames on display within the zoomed cell, evenly thinned past `STRIP_FRAMES`."""
@@ -187,57 +240,61 @@ class Viewer:
             times = times[np.linspace(0, len(times) - 1, STRIP_FRAMES).round().astype(int)]
         return self.source.frames_at(times.tolist())
 
-    def _scratchpad(self, state: AtlasState) -> tuple[NDArray[np.uint8], list[Frame]]:
-        items = tuple(sorted(state.scratchpad.best(SCRATCHPAD_COLUMNS * SCRATCHPAD_ROWS)))
-        drawn = self._drawn.get(items)
-        if drawn is None:
-            drawn = self._draw_scratchpad(items)
-            self._drawn.clear()
-            self._drawn[items] = drawn
-        sheet, frames = drawn
-        return sheet.copy(), frames
+    def _scratchpad(self, state: AtlasState) -> Picture:
+        pad = state.scratchpad
+        # By identity, which costs no hashing of all finds: what is kept here keeps its id.
+        return self.kept.scratchpads.get(id(pad), lambda: (pad, self._draw_scratchpad(pad)))[1]
 
-    def _draw_scratchpad(
-        self, items: tuple[Evidence, ...]
-    ) -> tuple[NDArray[np.uint8], list[Frame]]:
+    def _draw_scratchpad(self, pad: Scratchpad) -> Picture:
+        items = sorted(pad.best(SCRATCHPAD_COLUMNS * SCRATCHPAD_ROWS))
         frames = self.source.frames_at([item.seconds for item in items], self.tile_size)
-        captions = tuple(
-            (f"{i} {render.clock(item.seconds)}", self._near(item.seconds))
-            for i, item in enumerate(items)
-        )
-        width, height = self.tile_size
-        tiles = np.empty((len(items), height, width, 3), np.uint8)
-        for tile, frame in zip(tiles, frames, strict=True):
-            tile[:] = frame.rgb
         sheet = render.scratchpad_sheet(
-            tiles,
-            captions,
+            [frame.rgb for frame in frames],
+            [
+                (f"{i} {render.clock(item.seconds)}", self._near(item.seconds))
+                for i, item in enumerate(items)
+            ],
             columns=SCRATCHPAD_COLUMNS,
             rows=SCRATCHPAD_ROWS,
             tile_size=self.tile_size,
         )
-        return sheet, frames
+        return Picture.of(sheet, frames)
 
     def _near(self, seconds: float) -> str:
         reach = EVIDENCE_SUBTITLE_SECONDS
         return self.question.subtitles.text(seconds - reach, seconds + reach)
 
-    def _subtitles(self, state: AtlasState) -> tuple[str, ...]:
+    def _subtitles(self, state: AtlasState) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+        """Return what is said in each cell, and the same in bytes."""
         if not len(self.question.subtitles):
-            return ("",) * state.num_cells
+            return self._silence
         place = (state.current, state.scan)
-        said = self._said.get(place)
-        if said is None:
-            text, view = self.question.subtitles.text, state.view
-            said = tuple(map(text, view.starts, view.ends))
-            self._said.clear()
-            self._said[place] = said
-        return tuple("" if dead else text for dead, text in zip(state.dead, said, strict=True))
+
+        def read() -> tuple[str, ...]:
+            starts, ends = state.view.starts.tolist(), state.view.ends.tolist()
+            return tuple(map(self.question.subtitles.text, starts, ends))
+
+        def encode() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+            said = self.kept.said.get(place, read)
+            texts = tuple("" if dead else text for dead, text in zip(state.dead, said, strict=True))
+            return texts, locked(_encoded(texts))
+
+        return self.kept.subtitles.get((*place, state.dead.tobytes()), encode)
+
+    @cached_property
+    def _silence(self) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+        texts = ("",) * self.grid_size**2
+        return texts, locked(_encoded(texts))
 
     @cached_property
     def _goal(self) -> NDArray[np.uint8]:
         width, height = self.tile_size
-        return render.letterbox(self.question.goal.rgb, 2 * width, 2 * height)
+        return locked(render.letterbox(self.question.goal.rgb, 2 * width, 2 * height))
+
+    @cached_property
+    def labelled(self) -> Viewer:
+        """The same with cell indices burnt in, for people; it draws on its own."""
+        return replace(self, labels=True, kept=Kept())
 
     def summary(self, state: AtlasState, usage: dict[str, int]) -> str:
         """Say in words where the agent is: the `ansi` render mode."""
