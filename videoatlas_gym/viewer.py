@@ -81,7 +81,7 @@ class Picture(NamedTuple):
     @classmethod
     def of(cls, rgb: NDArray[np.uint8], frames: Sequence[Frame], **info: Any) -> Picture:
         """Make one of the frames that are shown."""
-        return cls(locked(rgb), tuple(frame.pts for frame in frames), info)
+        return cls(locked(rgb), tuple([frame.pts for frame in frames]), info)
 
 
 class Kept:
@@ -190,8 +190,10 @@ class Viewer:
         frames = self.kept.frames.get(
             (*place, shown.tobytes()), lambda: self.source.frames_at(moments, self.tile_size)
         )
-        drawn = (frame.rgb for frame in frames)
-        tiles = [next(drawn) if is_shown else self._blank for is_shown in shown.tolist()]
+        tiles = [frame.rgb for frame in frames]
+        if len(tiles) < state.num_cells:
+            drawn = iter(tiles)
+            tiles = [next(drawn) if is_shown else self._blank for is_shown in shown.tolist()]
         sheet = render.contact_sheet(
             tiles,
             columns=self.grid_size,
@@ -318,7 +320,7 @@ class Viewer:
 def _encoded(texts: tuple[str, ...]) -> NDArray[np.uint8]:
     """Number the texts of a view; where they do not fit, each gets an equal share of the bytes."""
     lines = [f"{index}: {text}" for index, text in enumerate(texts) if text]
-    if sum(len(line.encode("utf-8", "replace")) + 1 for line in lines) > SUBTITLE_BYTES:
+    if len("\n".join(lines).encode("utf-8", "replace")) >= SUBTITLE_BYTES:
         share = SUBTITLE_BYTES // len(lines) - 1
         lines = [decode_text(encode_text(line, share)) for line in lines]
     return encode_text("\n".join(lines), SUBTITLE_BYTES)
