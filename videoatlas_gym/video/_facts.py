@@ -20,12 +20,13 @@ from videoatlas_gym.video._picture import (
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import LostPicture, Picture
+from videoatlas_gym.video._run import LostPicture, Picture, Run
 from videoatlas_gym.video._track import Track
 from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
 
 _PROBED_PACKETS = 250
+_KEPT_PACKETS = 64
 _DEFAULT_RATE = Fraction(25)
 _SANE_RATES = (Fraction(1, 3600), Fraction(1000))
 
@@ -67,9 +68,7 @@ class Facts:
         """
         track.ordinal_rate = self.ordinal_rate
         track.is_reordered = self.is_reordered
-        run = track.rewind()
-        packets = run.peek(1)
-        _note_first(track, packets, run.first_picture())
+        _note_first(track, track.rewind())
 
 
 def find_facts(track: Track) -> Facts:
@@ -85,10 +84,9 @@ def find_facts(track: Track) -> Facts:
         raise VideoOpenError("its video stream is empty")
     if any(packet.pts is None for packet in packets):
         track.ordinal_rate = _rate(track)
-    first = run.first_picture()
+    first = _note_first(track, run)
     if first is None:
         raise VideoOpenError("no picture of its video stream can be decoded")
-    _note_first(track, packets, first)
     track.is_reordered = _is_reordered(track)
     frame_ticks = _frame_ticks(track, packets, first)
     fallback = _fallback(track, packets)
@@ -127,10 +125,13 @@ def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
             yield packet
 
 
-def _note_first(track: Track, packets: list[Packet], first: Picture | None) -> None:
-    """Keep what other decoders of the same stream are compared with."""
-    if first is not None:
-        track.first_packet, track.first_frame = packets[0], first.frame
+def _note_first(track: Track, run: Run) -> Picture | None:
+    """Decode the first picture; keep what other decoders of the same stream are compared with."""
+    packets: list[Packet] = []
+    first = run.first_picture(packets)
+    if first is not None and len(packets) <= _KEPT_PACKETS:
+        track.first_packets, track.first_frame = packets, first.frame
+    return first
 
 
 def _refuse_size(track: Track, width: int, height: int) -> None:

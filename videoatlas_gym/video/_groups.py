@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
-from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, decoded, make_twin
+from videoatlas_gym.video._decoder import GroupDecoder, decoded
 from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._track import Track
+from videoatlas_gym.video._twin import look, make_twins
 from videoatlas_gym.video.plan import Group, Mark, plan
 
 _REACH_SECONDS = 10
@@ -82,9 +83,9 @@ class GroupReader:
         self._facts = facts
         self._num_workers = num_workers
         painter = Painter(facts.native_size, facts.pixel_aspect)
-        self._sample = None
-        if num_workers > 1 and not self.is_hopeless:
-            self._sample = painter.paint(track.first_frame, CHECK_SIZE)
+        self._first_look = None
+        if num_workers > 1 and track.first_frame is not None and not self.is_hopeless:
+            self._first_look = look(track.first_frame, painter)
         track.first_frame = None
         self._own = GroupDecoder(track.codec, painter)
         self._twins: list[GroupDecoder] | None = None
@@ -120,14 +121,15 @@ class GroupReader:
         return shown
 
     def _decoders(self) -> Sequence[GroupDecoder]:
-        if self._num_workers == 1:
+        if self._first_look is None:
             return [self._own]
         if self._twins is None:
-            twins = (self._twin() for _ in range(self._num_workers))
-            self._twins = [twin for twin in twins if twin is not None]
-        return self._twins if len(self._twins) > 1 else [self._own]
-
-    def _twin(self) -> GroupDecoder | None:
-        facts = self._facts
-        painter = Painter(facts.native_size, facts.pixel_aspect, facts.orientation)
-        return make_twin(self._track.codec, self._track.first_packet, painter, self._sample)
+            facts, track = self._facts, self._track
+            self._twins = make_twins(
+                track.codec,
+                track.first_packets,
+                lambda: Painter(facts.native_size, facts.pixel_aspect, facts.orientation),
+                self._first_look,
+                self._num_workers,
+            )
+        return self._twins or [self._own]

@@ -44,7 +44,8 @@ class Track:
         self.limits = limits
         self.is_reordered = False
         self.ordinal_rate: Fraction | None = None
-        self.first_packet: Packet | None = None
+        self.first_packets: list[Packet] = []
+        """Those that the first picture came out of, unless they are very many."""
         self.first_frame: VideoFrame | None = None
         """The first picture, until it was looked at."""
         self.deadline = Deadline()
