@@ -77,6 +77,12 @@ def joined(target: Path, *sources: Path) -> Path:
     return target
 
 
+def restamp_in_order(packet: av.Packet) -> bool:
+    """Give a packet the time stamp that its place among the packets calls for."""
+    packet.pts = packet.dts = packet.dts + packet.duration
+    return True
+
+
 def hide_some(packet: av.Packet) -> bool:
     """Have a VP8 packet only update what later pictures are made from: each fifth or so."""
     data = bytes(packet)
@@ -174,6 +180,11 @@ VIDEOS: dict[str, Callable[[Path], Path]] = {
     "vp8 with hidden pictures": lambda d: remux(VIDEOS["webm vp8"](d), d / "some.webm", hide_some),
     "mpeg4 with B-frames": lambda d: encode(
         d / "asp.mp4", codec="mpeg4", b_frames=2, group_of_pictures=12
+    ),
+    "stamps in decoding order": lambda d: remux(
+        encode(d / "sound.mp4", codec="mpeg4", b_frames=2, group_of_pictures=12),
+        d / "unsound.mp4",
+        restamp_in_order,
     ),
     "avi mpeg4 with B-frames": lambda d: encode(
         d / "aspb.avi", codec="mpeg4", b_frames=2, group_of_pictures=12

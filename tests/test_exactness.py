@@ -19,7 +19,9 @@ from videoatlas_gym.video import VideoReader
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video.synthesis import read_number
 
-NOT_PLANNED = {"program stream", "avi mpeg4 with B-frames", "raw stream"}
+NOT_PLANNED = {
+    *("program stream", "avi mpeg4 with B-frames", "raw stream", "stamps in decoding order")
+}
 """Files without time stamps for each picture: all that is left is to walk through them."""
 WITHOUT_TWINS = {"mjpeg"}
 NOT_SKIPPING = NOT_PLANNED | {

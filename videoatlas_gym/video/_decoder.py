@@ -99,6 +99,7 @@ def decoded(
         for group in (*first, *groups):
             yield group, _attempt(decoders[0], group, size, deadline)
         return
+    deadline = deadline.part()
     idle: SimpleQueue[GroupDecoder] = SimpleQueue()
     for decoder in decoders:
         idle.put(decoder)

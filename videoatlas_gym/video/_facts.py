@@ -6,9 +6,11 @@ end is read from the packets at the end of the file, the length of a frame from 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from statistics import median
 
 from av.packet import Packet
@@ -20,7 +22,7 @@ from videoatlas_gym.video._picture import (
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import LostPicture, Picture, Run
+from videoatlas_gym.video._run import BrokenOrder, LostPicture, Picture, Run
 from videoatlas_gym.video._track import Track
 from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
@@ -87,7 +89,7 @@ def find_facts(track: Track) -> Facts:
     first = _note_first(track, run)
     if first is None:
         raise VideoOpenError("no picture of its video stream can be decoded")
-    track.is_reordered = _is_reordered(track)
+    track.is_reordered = _is_reordered(track, packets, run)
     frame_ticks = _frame_ticks(track, packets, first)
     fallback = _fallback(track, packets)
     end_pts = _end(track, first.pts, frame_ticks, is_seekable=fallback is None)
@@ -152,9 +154,23 @@ def _rate(track: Track) -> Fraction:
     return _DEFAULT_RATE
 
 
-def _is_reordered(track: Track) -> bool:
-    """AVI stores no display times, so with B-frames its time stamps are in decoding order."""
-    return track.container.format.name == "avi" and bool(track.codec.has_b_frames)
+def _is_reordered(track: Track, packets: list[Packet], run: Run) -> bool:
+    """Whether time stamps are in decoding order though pictures are not: AVI stores no others.
+
+    Elsewhere the first pictures tell, which are decoded only if no B-frames are seen in the stamps.
+    """
+    if not track.codec.has_b_frames or track.ordinal_rate:
+        return False
+    if track.container.format.name == "avi":
+        return True
+    stamps = [packet.pts for packet in shown_packets(track, packets)]
+    if stamps != sorted(stamps):
+        return False
+    try:
+        deque(islice(run.pictures(), REORDER_DEPTH), maxlen=0)
+    except BrokenOrder:
+        return True
+    return False
 
 
 def _frame_ticks(track: Track, packets: list[Packet], first: Picture) -> Fraction:

@@ -6,6 +6,7 @@ What cannot be planned, or does not come out as planned, is left to `Walk`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 from av.packet import Packet
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
-from videoatlas_gym.video._decoder import GroupDecoder, decoded
+from videoatlas_gym.video._decoder import GroupDecoder, Pictures, decoded
 from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._track import Track
-from videoatlas_gym.video._twin import look, make_twins
-from videoatlas_gym.video.plan import Group, Mark, plan
+from videoatlas_gym.video._twin import CODECS, look, make_twins
+from videoatlas_gym.video.plan import Group, Mark, Unplanned, plan
 
 _REACH_SECONDS = 10
 """Without an index, moments closer than this are read on to; farther ones are sought."""
@@ -84,18 +85,21 @@ class GroupReader:
         self._num_workers = num_workers
         painter = Painter(facts.native_size, facts.pixel_aspect)
         self._first_look = None
-        if num_workers > 1 and track.first_frame is not None and not self.is_hopeless:
+        can_have_twins = track.codec.name in CODECS and track.first_frame is not None
+        if num_workers > 1 and can_have_twins and not self.is_hopeless:
             self._first_look = look(track.first_frame, painter)
         track.first_frame = None
         self._own = GroupDecoder(track.codec, painter)
         self._twins: list[GroupDecoder] | None = None
+        self._num_decoded_before = 0
         self._num_failures = 0
         self._has_succeeded = False
 
     @property
     def num_decoded(self) -> int:
         """Pictures that the decoders have produced."""
-        return sum(decoder.num_decoded for decoder in (self._own, *(self._twins or ())))
+        decoders = (self._own, *(self._twins or ()))
+        return self._num_decoded_before + sum(decoder.num_decoded for decoder in decoders)
 
     def read(
         self, ticks: Sequence[int], size: tuple[int, int] | None, deadline: Deadline
@@ -105,11 +109,21 @@ class GroupReader:
         Raises:
             OutOfTime: If the deadline passes.
         """
-        shown: dict[int, Shown] = {}
         if self.is_hopeless:
-            return shown
+            return {}
         decoders = self._decoders() if len(ticks) > 1 else [self._own]
-        for group, pictures in decoded(plan(self.feed, ticks), decoders, size, deadline):
+        try:
+            with closing(decoded(plan(self.feed, ticks), decoders, size, deadline)) as groups:
+                return self._shown(groups)
+        except BaseException:
+            self._drop_twins()
+            raise
+
+    def _shown(
+        self, groups: Iterator[tuple[Group | Unplanned, Pictures | None]]
+    ) -> dict[int, Shown]:
+        shown: dict[int, Shown] = {}
+        for group, pictures in groups:
             if pictures is not None:
                 self._has_succeeded = True
                 shown |= {tick: (pts, pictures[pts]) for tick, pts in group.shown.items()}
@@ -120,6 +134,11 @@ class GroupReader:
         self.is_hopeless |= self._num_failures >= _MANY_FAILURES and not self._has_succeeded
         return shown
 
+    def _drop_twins(self) -> None:
+        """Make new ones next time: who interrupts once more can leave a thread at work."""
+        self._num_decoded_before += sum(twin.num_decoded for twin in self._twins or ())
+        self._twins = None
+
     def _decoders(self) -> Sequence[GroupDecoder]:
         if self._first_look is None:
             return [self._own]
@@ -127,6 +146,7 @@ class GroupReader:
             facts, track = self._facts, self._track
             self._twins = make_twins(
                 track.codec,
+                track.codec_options,
                 track.first_packets,
                 lambda: Painter(facts.native_size, facts.pixel_aspect, facts.orientation),
                 self._first_look,

@@ -8,7 +8,7 @@ first picture is often black and would hide the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 import av
@@ -20,7 +20,9 @@ from av.video.frame import VideoFrame
 from videoatlas_gym.video._decoder import GroupDecoder
 from videoatlas_gym.video._picture import Painter
 
-_CODECS = {"h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mpeg2video"}
+CODECS = {"h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mpeg2video"}
+"""Decoders that may have twins: those that keep nothing but pictures from packet to packet."""
+
 _PROPERTIES = (
     *("width", "height", "pix_fmt", "codec_tag", "bits_per_coded_sample"),
     *("color_primaries", "color_trc", "colorspace", "color_range"),
@@ -58,6 +60,7 @@ def look(frame: VideoFrame, painter: Painter) -> bytes:
 
 def make_twins(
     codec: VideoCodecContext,
+    options: Mapping[str, str],
     first_packets: Sequence[Packet],
     new_painter: Callable[[], Painter],
     first_look: bytes,
@@ -66,19 +69,18 @@ def make_twins(
     """Make `count` decoders like that of an opened stream; none if they would not show the same.
 
     Args:
-        codec: The stream's own decoder.
+        codec: The stream's own decoder, one of `CODECS`.
+        options: Those that it was opened with; it does not keep them.
         first_packets: Those that its first picture came out of.
         new_painter: Makes the painter of one decoder.
         first_look: Look of that picture.
         count: How many.
     """
-    if codec.name not in _CODECS:
-        return []
     for place in _CHROMA_PLACES:
         twins: list[GroupDecoder] = []
         while len(twins) < count:
             painter = new_painter()
-            twin = _twin(codec, place)
+            twin = _twin(codec, {**options, "chroma_sample_location": place})
             if twin is None or _first_look(twin, first_packets, painter) != first_look:
                 break
             twin.reorder_depth = codec.reorder_depth
@@ -88,10 +90,10 @@ def make_twins(
     return []
 
 
-def _twin(codec: VideoCodecContext, chroma_place: str) -> VideoCodecContext | None:
+def _twin(codec: VideoCodecContext, options: dict[str, str]) -> VideoCodecContext | None:
     try:
         twin = av.CodecContext.create(codec.name, "r")
-        twin.options = codec.options | {"chroma_sample_location": chroma_place}
+        twin.options = options
         if codec.extradata:
             twin.extradata = codec.extradata
         for name in _PROPERTIES:
