@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import md5
@@ -62,6 +63,34 @@ def edited(source: Path, target: Path, seconds: float = 0.5) -> Path:
     return started_late(source, target, -seconds)
 
 
+def joined(target: Path, *sources: Path) -> Path:
+    """Copy the video tracks of several files into one file, one after another as they come."""
+    with ExitStack() as stack:
+        new = stack.enter_context(av.open(str(target), "w"))
+        old = [stack.enter_context(av.open(str(source))) for source in sources]
+        tracks = [new.add_stream_from_template(container.streams.video[0]) for container in old]
+        for container, track in zip(old, tracks, strict=True):
+            for packet in container.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = track
+                    new.mux(packet)
+    return target
+
+
+def restamp_in_order(packet: av.Packet) -> bool:
+    """Give a packet the time stamp that its place among the packets calls for."""
+    packet.pts = packet.dts = packet.dts + packet.duration
+    return True
+
+
+def hide_some(packet: av.Packet) -> bool:
+    """Have a VP8 packet only update what later pictures are made from: each fifth or so."""
+    data = bytes(packet)
+    if packet.pts // 40 % 5 == 1 and not packet.is_keyframe:
+        packet.update(bytes([data[0] & ~0x10]) + data[1:])
+    return True
+
+
 def silence(start: int) -> av.AudioFrame:
     """1024 samples of nothing from sample `start` on, 44100 of them a second."""
     frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -85,6 +114,11 @@ def with_late_sound(source: Path, target: Path, seconds: int = 9) -> Path:
     return target
 
 
+def x265(parameters: str) -> dict[str, str]:
+    """Options of the encoder, which is to be quiet."""
+    return {"x265-params": f"log-level=none:{parameters}"}
+
+
 OPEN_GROUPS = {"x264-params": "open-gop=1:keyint=24:min-keyint=24:bframes=3:scenecut=0"}
 
 VIDEOS: dict[str, Callable[[Path], Path]] = {
@@ -104,9 +138,58 @@ VIDEOS: dict[str, Callable[[Path], Path]] = {
     "transport stream": lambda d: encode(d / "ts.ts", group_of_pictures=24),
     "program stream": lambda d: encode(d / "ps.mpg", codec="mpeg2video", group_of_pictures=12),
     "mkv": lambda d: encode(d / "plain.mkv", group_of_pictures=24),
-    "webm vp9": lambda d: encode(d / "vp9.webm", codec="libvpx-vp9", group_of_pictures=40),
-    "webm vp8": lambda d: encode(d / "vp8.webm", codec="libvpx", group_of_pictures=40),
+    "webm vp9": lambda d: encode(
+        d / "vp9.webm", codec="libvpx-vp9", group_of_pictures=40, options={"deadline": "realtime"}
+    ),
+    "webm vp8": lambda d: encode(
+        d / "vp8.webm", codec="libvpx", group_of_pictures=40, options={"deadline": "realtime"}
+    ),
     "hevc": lambda d: encode(d / "hevc.mp4", codec="libx265", group_of_pictures=24),
+    "hevc open groups": lambda d: encode(
+        d / "cra.mkv", codec="libx265", options=x265("open-gop=1:keyint=24:min-keyint=24:bframes=4")
+    ),
+    "hevc layers": lambda d: encode(
+        d / "layers.mp4", codec="libx265", options=x265("temporal-layers=3:bframes=7:keyint=30")
+    ),
+    "hevc 10 bit": lambda d: encode(
+        d / "deep.mp4", codec="libx265", pixel_format="yuv420p10le", group_of_pictures=24
+    ),
+    "av1": lambda d: encode(
+        d / "av1.mp4", codec="libsvtav1", group_of_pictures=24, options={"preset": "12"}
+    ),
+    "pyramid in slices": lambda d: encode(
+        d / "slices.mp4",
+        options={"x264-params": "bframes=7:b-pyramid=normal:b-adapt=0:slices=4:aud=1:keyint=30"},
+    ),
+    "interlaced": lambda d: encode(
+        d / "fields.mkv", options={"x264-params": "tff=1:bframes=2:keyint=24"}
+    ),
+    "interlaced mpeg2": lambda d: encode(
+        d / "fields.ts",
+        codec="mpeg2video",
+        group_of_pictures=12,
+        b_frames=2,
+        options={"flags": "+ildct+ilme"},
+    ),
+    "rotated": lambda d: encode(d / "turned.mp4", group_of_pictures=24, rotation_degrees=90),
+    "two tracks": lambda d: joined(
+        d / "two.mkv",
+        encode(d / "first.mp4", group_of_pictures=24),
+        write_video(d / "second.mp4", numbered_frames(120, 80, 48, first_index=500)),
+    ),
+    "vp8 with hidden pictures": lambda d: remux(VIDEOS["webm vp8"](d), d / "some.webm", hide_some),
+    "mpeg4 with B-frames": lambda d: encode(
+        d / "asp.mp4", codec="mpeg4", b_frames=2, group_of_pictures=12
+    ),
+    "stamps in decoding order": lambda d: remux(
+        encode(d / "sound.mp4", codec="mpeg4", b_frames=2, group_of_pictures=12),
+        d / "unsound.mp4",
+        restamp_in_order,
+    ),
+    "avi mpeg4 with B-frames": lambda d: encode(
+        d / "aspb.avi", codec="mpeg4", b_frames=2, group_of_pictures=12
+    ),
+    "raw stream": lambda d: encode(d / "raw.h264", group_of_pictures=24),
     "avi mpeg4": lambda d: encode(d / "asp.avi", codec="mpeg4", b_frames=0),
     "flv": lambda d: encode(d / "plain.flv", group_of_pictures=24),
     "mjpeg": lambda d: encode(d / "jpeg.mov", codec="mjpeg"),
@@ -126,6 +209,9 @@ class LinearDecode:
 
     stamps: list[int]
     digests: list[str]
+    """Of the upright RGB pixels."""
+    planes: list[str]
+    """Of what the decoder gave."""
     time_base: Fraction
 
     def times(self) -> list[float]:
@@ -146,23 +232,33 @@ def decode_linearly(path: Path, stream_index: int = 0) -> LinearDecode:
         pictures = []
         for packet in container.demux(stream):
             try:
-                pictures += [(f.pts, digest(f)) for f in packet.decode()]
+                pictures += [(f.pts, digest(f), plane_digest(f)) for f in packet.decode()]
             except av.error.FFmpegError:
                 continue
         time_base = stream.time_base
-        if all(pts is None for pts, _ in pictures):
-            pictures = [(ordinal, hashed) for ordinal, (_, hashed) in enumerate(pictures)]
+        if all(pts is None for pts, *_ in pictures):
+            pictures = [(ordinal, *hashed) for ordinal, (_, *hashed) in enumerate(pictures)]
             time_base = 1 / Fraction(stream.average_rate)
     # Where stamps run backwards the order of the decoder holds and stamps are sorted.
-    return LinearDecode(
-        sorted(pts for pts, _ in pictures), [hashed for _, hashed in pictures], time_base
-    )
+    stamps, digests, planes = (list(column) for column in zip(*pictures, strict=True))
+    return LinearDecode(sorted(stamps), digests, planes, time_base)
 
 
 def digest(frame: av.VideoFrame | np.ndarray) -> str:
-    """Hash the RGB pixels of a decoded frame or of an array."""
-    pixels = frame if isinstance(frame, np.ndarray) else frame.to_ndarray(format="rgb24")
-    return md5(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    """Hash the RGB pixels of a decoded frame, turned upright, or of an array."""
+    if isinstance(frame, av.VideoFrame):
+        frame = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+    return md5(np.ascontiguousarray(frame).tobytes()).hexdigest()
+
+
+def plane_digest(frame: av.VideoFrame) -> str:
+    """Hash the planes of a decoded frame without their margins."""
+    depth = 1 + (frame.format.components[0].bits > 8)
+    hashed = md5()
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
+        hashed.update(rows[:, : plane.width * depth].tobytes())
+    return hashed.hexdigest()
 
 
 def open_files(folder):

@@ -40,23 +40,6 @@ def random_moments(reader, count=NUM_MOMENTS, seed=0):
     return [rng.random() * reader.duration_seconds for _ in range(count)]
 
 
-def test_random_moments_in_random_order_equal_a_linear_decode(video):
-    reader, truth = video
-    for moment in random_moments(reader):
-        index = truth.index_at(moment)
-        frame = reader.frame_at(moment)
-        assert frame.pts == truth.stamps[index]
-        assert digest(frame.rgb) == truth.digests[index]
-
-
-def test_one_request_for_many_moments_equals_single_requests(video):
-    reader, truth = video
-    moments = random_moments(reader, seed=1)
-    frames = reader.frames_at(moments + moments[:10])
-    wanted = [truth.digests[truth.index_at(moment)] for moment in moments + moments[:10]]
-    assert [digest(frame.rgb) for frame in frames] == wanted
-
-
 def test_a_frame_is_on_display_from_its_time_up_to_the_next(video):
     reader, truth = video
     times = truth.times()

@@ -12,6 +12,7 @@ from helpers import (
     decode_linearly,
     digest,
     encode,
+    joined,
     remux,
     silence,
     with_late_sound,
@@ -106,16 +107,7 @@ def test_a_track_of_unknown_codec_is_passed_over_for_another(tmp_path):
         encode(tmp_path / "unknown.mp4", count=5),
         encode(tmp_path / "known.mp4", count=9, codec="mpeg4"),
     ]
-    path = tmp_path / "both.mp4"
-    with av.open(str(path), "w") as target:
-        with av.open(str(sources[0])) as first, av.open(str(sources[1])) as second:
-            inputs = [first.streams.video[0], second.streams.video[0]]
-            outputs = [target.add_stream_from_template(stream) for stream in inputs]
-            for container, output in zip((first, second), outputs, strict=True):
-                for packet in container.demux():
-                    if packet.dts is not None:
-                        packet.stream = output
-                        target.mux(packet)
+    path = joined(tmp_path / "both.mp4", *sources)
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
     with VideoReader(path) as reader:
         assert reader.describe()["codec"] == "mpeg4"

@@ -104,6 +104,13 @@ class Access:
         Raises:
             Unreadable: If one of them cannot be had.
         """
+        try:
+            return self._pictures(ticks, size)
+        except BaseException:
+            self._walk.stop()  # Wherever it was interrupted, it may have lost a picture.
+            raise
+
+    def _pictures(self, ticks: Sequence[int], size: tuple[int, int] | None) -> dict[int, Shown]:
         shown: dict[int, Shown] = {}
         walked: dict[int, Shown] = {}
         for tick in ticks:
@@ -131,6 +138,8 @@ class Access:
 
     def _planned(self, ticks: list[int], size: tuple[int, int] | None) -> dict[int, Shown]:
         """Read what comes out as planned."""
+        if self.facts.is_reordered or self.facts.fallback is not None:
+            return {}
         before = self._groups.num_decoded
         self._walk.stop()
         try:
@@ -159,7 +168,6 @@ class Access:
                 known[picture.pts] = Shown(picture.pts, rgb)
             return known[picture.pts]._replace(is_held=is_held)
         except UNREADABLE as error:
-            self._walk.stop()
             raise Unreadable(tick) from error
 
     def stamps(self, first_tick: int, end_tick: int) -> list[int]:

@@ -7,7 +7,7 @@ bitstream specification (6.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from av.packet import Packet
 
@@ -28,11 +28,18 @@ def is_hidden(codec_name: str, packet: Packet) -> bool:
     first = data[0]
     if codec_name == "vp8":
         return not first & 0x10
-    if data[-1] & 0xE0 == 0xC0:
-        return False  # A superframe: its last part is shown.
+    if _is_superframe(data):
+        return False  # Its last part is shown.
     # Bits from the top: marker 2, profile 2 (and one more in profile 3), show_existing, type, show.
     shift = 1 if first & 0x30 == 0x30 else 0
     return not first >> (3 - shift) & 1 and not first >> (1 - shift) & 1
+
+
+def _is_superframe(data: memoryview) -> bool:
+    """Whether a VP9 packet ends with an index of its parts (bitstream specification, annex B)."""
+    marker = data[-1]
+    length = 2 + ((marker >> 3 & 3) + 1) * ((marker & 7) + 1)
+    return marker & 0xE0 == 0xC0 and len(data) >= length and data[-length] == marker
 
 
 SpareReader = Callable[[Packet], tuple[bool, int]]
@@ -56,7 +63,7 @@ def _h264(data: memoryview, length_size: int) -> tuple[bool, int]:
     for place in _units(data, length_size):
         header = data[place]
         kind = header & 31
-        if kind == _H264_SLICE and not header & 0x60:
+        if kind == _H264_SLICE and not header & 0xE0:
             has_slice = True
         elif kind not in _H264_HARMLESS:
             return NEEDED
@@ -74,27 +81,31 @@ def _hevc(data: memoryview, length_size: int) -> tuple[bool, int]:
             layer = max(layer, (data[place + 1] & 7) - 1)
             # Even numbers below 16 are pictures that their own layer does not refer to.
             is_spare &= kind < 16 and not kind & 1
-            is_spare &= not data[place] & 1 and not data[place + 1] >> 3
+            is_spare &= not data[place] & 0x81 and not data[place + 1] >> 3
         elif kind not in _HEVC_HARMLESS:
             is_spare = False
     return has_slice and is_spare, layer
 
 
-def _units(data: memoryview, length_size: int) -> Iterator[int]:
-    """Yield where the network abstraction layer units of a packet begin."""
+def _units(data: memoryview, length_size: int) -> Sequence[int]:
+    """Return where the network abstraction layer units of a packet begin; none if it is damaged."""
     if not length_size:
-        yield from _units_by_start_code(data)
-        return
-    place, end = 0, len(data)
-    while place + length_size < end:
+        return _units_by_start_code(bytes(data))
+    units, place, end = [], 0, len(data)
+    while place < end:
         length = int.from_bytes(data[place : place + length_size], "big")
-        yield place + length_size
+        units.append(place + length_size)
         place += length_size + length
+        if not length or place > end:
+            return ()
+    return units
 
 
-def _units_by_start_code(data: memoryview) -> Iterator[int]:
-    text = bytes(data)
-    place = text.find(_START_CODE)
+def _units_by_start_code(text: bytes) -> Sequence[int]:
+    units, place = [], text.find(_START_CODE)
+    if text[: max(place, 0)].strip(b"\0"):
+        return ()
     while 0 <= place < len(text) - len(_START_CODE):
-        yield place + len(_START_CODE)
+        units.append(place + len(_START_CODE))
         place = text.find(_START_CODE, place + len(_START_CODE))
+    return units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 
 
 class OutOfTime(Exception):
@@ -20,6 +21,10 @@ class Deadline:
         self.limit_seconds = limit_seconds
         self._end = None if limit_seconds is None else time.monotonic() + limit_seconds
         self._is_called_off = False
+
+    def part(self) -> Deadline:
+        """Return the same deadline for a part of the request, to be called off by itself."""
+        return copy(self)
 
     def call_off(self) -> None:
         """Let everyone who checks give up."""

@@ -14,7 +14,6 @@ from queue import SimpleQueue
 
 import av
 import numpy as np
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -22,14 +21,6 @@ from numpy.typing import NDArray
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video.plan import MAX_GROUP_BYTES, Group, Unplanned
-
-_TWIN_CODECS = {"h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mpeg2video"}
-_TWIN_PROPERTIES = (
-    *("width", "height", "pix_fmt", "codec_tag", "bits_per_coded_sample"),
-    *("color_primaries", "color_trc", "colorspace", "color_range"),
-)
-CHECK_SIZE = (64, 36)
-"""Size that first pictures are compared in."""
 
 Pictures = dict[int, NDArray[np.uint8]]
 """Time stamp to the painted picture."""
@@ -108,6 +99,7 @@ def decoded(
         for group in chain(first, groups):
             yield group, _attempt(decoders[0], group, size, deadline)
         return
+    deadline = deadline.part()
     idle: SimpleQueue[GroupDecoder] = SimpleQueue()
     for decoder in decoders:
         idle.put(decoder)
@@ -155,32 +147,3 @@ def _attempt(
         return decoder.pictures(group, size, deadline)
     except Unbelievable:
         return None
-
-
-def make_twin(
-    codec: VideoCodecContext, first_packet: Packet, painter: Painter, shown: NDArray[np.uint8]
-) -> GroupDecoder | None:
-    """Make a decoder like the one of an opened stream; None unless it shows the same.
-
-    What a container says of its pictures beside the stream (colours, turns) reaches only the
-    stream's own decoder; a twin is told what can be told, and then has to show the first picture
-    like `shown`, which is that picture painted by the stream's own decoder.
-    """
-    if codec.name not in _TWIN_CODECS:
-        return None
-    try:
-        twin = av.CodecContext.create(codec.name, "r")
-        if codec.extradata:
-            twin.extradata = codec.extradata
-        for name in _TWIN_PROPERTIES:
-            if (value := getattr(codec, name)) is not None:
-                setattr(twin, name, value)
-        twin.thread_count = 1
-        frames = [frame for packet in (first_packet, None) for frame in twin.decode(packet)]
-        twin.flush_buffers()
-        twin.reorder_depth = codec.reorder_depth
-    except (av.error.FFmpegError, ValueError, TypeError):
-        return None
-    if not frames or not np.array_equal(painter.paint(frames[0], CHECK_SIZE), shown):
-        return None
-    return GroupDecoder(twin, painter)

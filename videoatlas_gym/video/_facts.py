@@ -7,9 +7,11 @@ end is read from the packets at the end of the file, the length of a frame from 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from statistics import median
 
 from av.packet import Packet
@@ -21,13 +23,14 @@ from videoatlas_gym.video._picture import (
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import LostPicture, Picture
+from videoatlas_gym.video._run import BrokenOrder, LostPicture, Picture, Run
 from videoatlas_gym.video._track import Track
 from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
 
 _PROBED_PACKETS = 250
 _TOLERANCE_SECONDS = Fraction(1, 10**9)
+_KEPT_PACKETS = 64
 _DEFAULT_RATE = Fraction(25)
 _SANE_RATES = (Fraction(1, 3600), Fraction(1000))
 
@@ -83,9 +86,7 @@ class Facts:
         """
         track.ordinal_rate = self.ordinal_rate
         track.is_reordered = self.is_reordered
-        run = track.rewind()
-        packets = run.peek(1)
-        _note_first(track, packets, run.first_picture())
+        _note_first(track, track.rewind())
 
 
 def _exact(seconds: float) -> Fraction:
@@ -105,11 +106,10 @@ def find_facts(track: Track) -> Facts:
         raise VideoOpenError("its video stream is empty")
     if any(packet.pts is None for packet in packets):
         track.ordinal_rate = _rate(track)
-    first = run.first_picture()
+    first = _note_first(track, run)
     if first is None:
         raise VideoOpenError("no picture of its video stream can be decoded")
-    _note_first(track, packets, first)
-    track.is_reordered = _is_reordered(track)
+    track.is_reordered = _is_reordered(track, packets, run)
     frame_ticks = _frame_ticks(track, packets, first)
     fallback = _fallback(track, packets)
     end_pts = _end(track, first.pts, frame_ticks, is_seekable=fallback is None)
@@ -147,10 +147,13 @@ def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
             yield packet
 
 
-def _note_first(track: Track, packets: list[Packet], first: Picture | None) -> None:
-    """Keep what other decoders of the same stream are compared with."""
-    if first is not None:
-        track.first_packet, track.first_frame = packets[0], first.frame
+def _note_first(track: Track, run: Run) -> Picture | None:
+    """Decode the first picture; keep what other decoders of the same stream are compared with."""
+    packets: list[Packet] = []
+    first = run.first_picture(packets)
+    if first is not None and len(packets) <= _KEPT_PACKETS:
+        track.first_packets, track.first_frame = packets, first.frame
+    return first
 
 
 def _refuse_size(track: Track, width: int, height: int) -> None:
@@ -171,9 +174,23 @@ def _rate(track: Track) -> Fraction:
     return _DEFAULT_RATE
 
 
-def _is_reordered(track: Track) -> bool:
-    """AVI stores no display times, so with B-frames its time stamps are in decoding order."""
-    return track.container.format.name == "avi" and bool(track.codec.has_b_frames)
+def _is_reordered(track: Track, packets: list[Packet], run: Run) -> bool:
+    """Whether time stamps are in decoding order though pictures are not: AVI stores no others.
+
+    Elsewhere the first pictures tell, which are decoded only if no B-frames are seen in the stamps.
+    """
+    if not track.codec.has_b_frames or track.ordinal_rate:
+        return False
+    if track.container.format.name == "avi":
+        return True
+    stamps = [packet.pts for packet in shown_packets(track, packets)]
+    if stamps != sorted(stamps):
+        return False
+    try:
+        deque(islice(run.pictures(), REORDER_DEPTH), maxlen=0)
+    except BrokenOrder:
+        return True
+    return False
 
 
 def _frame_ticks(track: Track, packets: list[Packet], first: Picture) -> Fraction:

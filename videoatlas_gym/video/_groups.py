@@ -6,6 +6,7 @@ What cannot be planned, or does not come out as planned, is left to `Walk`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 from av.packet import Packet
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
-from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, decoded, make_twin
+from videoatlas_gym.video._decoder import GroupDecoder, Pictures, decoded
 from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._track import Track
-from videoatlas_gym.video.plan import Group, Mark, plan
+from videoatlas_gym.video._twin import CODECS, look, make_twins
+from videoatlas_gym.video.plan import Group, Mark, Unplanned, plan
 
 _REACH_SECONDS = 10
 """Without an index, moments closer than this are read on to; farther ones are sought."""
@@ -82,19 +84,22 @@ class GroupReader:
         self._facts = facts
         self._num_workers = num_workers
         painter = Painter(facts.native_size, facts.pixel_aspect)
-        self._sample = None
-        if num_workers > 1 and not self.is_hopeless:
-            self._sample = painter.paint(track.first_frame, CHECK_SIZE)
+        self._first_look = None
+        can_have_twins = track.codec.name in CODECS and track.first_frame is not None
+        if num_workers > 1 and can_have_twins and not self.is_hopeless:
+            self._first_look = look(track.first_frame, painter)
         track.first_frame = None
         self._own = GroupDecoder(track.codec, painter)
         self._twins: list[GroupDecoder] | None = None
+        self._num_decoded_before = 0
         self._num_failures = 0
         self._has_succeeded = False
 
     @property
     def num_decoded(self) -> int:
         """Pictures that the decoders have produced."""
-        return sum(decoder.num_decoded for decoder in (self._own, *(self._twins or ())))
+        decoders = (self._own, *(self._twins or ()))
+        return self._num_decoded_before + sum(decoder.num_decoded for decoder in decoders)
 
     def read(
         self, ticks: Sequence[int], size: tuple[int, int] | None, deadline: Deadline
@@ -104,11 +109,21 @@ class GroupReader:
         Raises:
             OutOfTime: If the deadline passes.
         """
-        shown: dict[int, Shown] = {}
         if self.is_hopeless:
-            return shown
+            return {}
         decoders = self._decoders() if len(ticks) > 1 else [self._own]
-        for group, pictures in decoded(plan(self.feed, ticks), decoders, size, deadline):
+        try:
+            with closing(decoded(plan(self.feed, ticks), decoders, size, deadline)) as groups:
+                return self._shown(groups)
+        except BaseException:
+            self._drop_twins()
+            raise
+
+    def _shown(
+        self, groups: Iterator[tuple[Group | Unplanned, Pictures | None]]
+    ) -> dict[int, Shown]:
+        shown: dict[int, Shown] = {}
+        for group, pictures in groups:
             if pictures is not None:
                 self._has_succeeded = True
                 shown |= {tick: (pts, pictures[pts]) for tick, pts in group.shown.items()}
@@ -119,15 +134,22 @@ class GroupReader:
         self.is_hopeless |= self._num_failures >= _MANY_FAILURES and not self._has_succeeded
         return shown
 
+    def _drop_twins(self) -> None:
+        """Make new ones next time: who interrupts once more can leave a thread at work."""
+        self._num_decoded_before += sum(twin.num_decoded for twin in self._twins or ())
+        self._twins = None
+
     def _decoders(self) -> Sequence[GroupDecoder]:
-        if self._num_workers == 1:
+        if self._first_look is None:
             return [self._own]
         if self._twins is None:
-            twins = (self._twin() for _ in range(self._num_workers))
-            self._twins = [twin for twin in twins if twin is not None]
-        return self._twins if len(self._twins) > 1 else [self._own]
-
-    def _twin(self) -> GroupDecoder | None:
-        facts = self._facts
-        painter = Painter(facts.native_size, facts.pixel_aspect, facts.orientation)
-        return make_twin(self._track.codec, self._track.first_packet, painter, self._sample)
+            facts, track = self._facts, self._track
+            self._twins = make_twins(
+                track.codec,
+                track.codec_options,
+                track.first_packets,
+                lambda: Painter(facts.native_size, facts.pixel_aspect, facts.orientation),
+                self._first_look,
+                self._num_workers,
+            )
+        return self._twins or [self._own]

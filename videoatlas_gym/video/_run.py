@@ -110,11 +110,12 @@ class Run:
         """Return the next `count` packets, or what there is of them, without decoding."""
         return list(islice(self._look_ahead(), count))
 
-    def first_picture(self) -> Picture | None:
-        """Decode up to the first picture that is shown."""
+    def first_picture(self, packets: list[Packet]) -> Picture | None:
+        """Decode up to the first picture that is shown; note in `packets` what that takes."""
         for _ in range(_MAX_DAMAGED_PACKETS):
             if self._coming or self.is_ended:
                 break
+            packets += self.peek(1)
             self._decode_one()
         return self._coming[0] if self._coming else None
 

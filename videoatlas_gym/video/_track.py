@@ -42,9 +42,11 @@ class Track:
     def __init__(self, path: str, limits: Limits, count_picture: Callable[[], None]) -> None:
         self.count_picture = count_picture
         self.limits = limits
+        self.codec_options = {"max_pixels": str(limits.max_pixels)}
         self.is_reordered = False
         self.ordinal_rate: Fraction | None = None
-        self.first_packet: Packet | None = None
+        self.first_packets: list[Packet] = []
+        """Those that the first picture came out of, unless they are very many."""
         self.first_frame: VideoFrame | None = None
         """The first picture, until it was looked at."""
         self.deadline = Deadline()
@@ -71,7 +73,7 @@ class Track:
                 stream.discard = Discard.all
         self.codec = self.stream.codec_context
         self.codec.thread_count = 1
-        self.codec.options = {"max_pixels": str(self.limits.max_pixels)}
+        self.codec.options = self.codec_options
         self._is_at_start = True
 
     @property

@@ -90,8 +90,7 @@ def plan(feed: Feed, ticks: Iterable[int]) -> Iterator[Group | Unplanned]:
         gathering = _Gathering(feed, waiting)
         rest = gathering.read(marks)
         yield gathering.result()
-        is_next = rest and waiting and rest[0].pts <= waiting[0]
-        is_next = is_next and feed.is_same_group(rest[0].pts, waiting[0])
+        is_next = rest and waiting and feed.is_same_group(rest[0].pts, waiting[0])
         marks = chain(rest, marks) if is_next else None
 
 
@@ -169,7 +168,9 @@ class _Gathering:
     def result(self) -> Group | Unplanned:
         """Return the group that was read."""
         stamps = set(self._shown.values())
+        # What is checked later: each picture has a time stamp of its own, and the first is the key.
         is_plain = len(set(self._stamps)) == len(self._stamps)
+        is_plain = is_plain and self._stamps[:1] == [self._sync_pts]
         if self._lost or not stamps or not is_plain:
             return Unplanned((*self._lost, *self._shown), self._is_hopeless)
         marks = _up_to(self._marks, stamps)
