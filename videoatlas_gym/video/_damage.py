@@ -50,6 +50,11 @@ class DamageLog:
             must_show = self._is_strict and not is_hidden(self._codec_name, packet)
             self._pending[packet.pts] = (self._num_decoded, must_show)
 
+    def mark(self, packet: Packet) -> None:
+        """Note that the container says of the packet just entered that it is damaged."""
+        if packet.pts is not None and packet.pts >= self._first_pts:
+            self.spoil(packet.pts, self._num_decoded, "the container marks it as damaged")
+
     def fail(self, packet: Packet, cause: str) -> None:
         """Note that the decoder refused the packet just entered."""
         if packet.pts is not None and packet.pts < self._first_pts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from itertools import islice
 from queue import SimpleQueue
 
@@ -62,6 +63,8 @@ class GroupDecoder:
         try:
             for packet in (*group.packets, None):
                 deadline.check()
+                if packet is not None and packet.is_corrupt:
+                    raise Unbelievable
                 for frame in codec.decode(packet):
                     self.num_decoded += 1
                     if _is_believed(frame, group, seen) and frame.pts in wanted:
@@ -108,6 +111,7 @@ def decoded(
         for group in (*first, *groups):
             yield group, _attempt(decoders[0], group, size, deadline)
         return
+    deadline = copy(deadline)  # Calling these workers off must not end what comes after them.
     idle: SimpleQueue[GroupDecoder] = SimpleQueue()
     for decoder in decoders:
         idle.put(decoder)
@@ -176,6 +180,7 @@ def make_twin(
             if (value := getattr(codec, name)) is not None:
                 setattr(twin, name, value)
         twin.thread_count = 1
+        twin.options = codec.options
         frames = [frame for packet in (first_packet, None) for frame in twin.decode(packet)]
         twin.flush_buffers()
         twin.reorder_depth = codec.reorder_depth

@@ -11,7 +11,7 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from videoatlas_gym.video._bitstream import is_hidden, spare_reader
+from videoatlas_gym.video._bitstream import NEEDED, is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, decoded, make_twin
 from videoatlas_gym.video._facts import Facts
@@ -60,7 +60,8 @@ class TrackFeed:
             pts = packet.pts
             is_key = packet.is_keyframe and pts is not None and pts not in false_keys
             is_shown = not packet.is_discard and not is_hidden(codec_name, packet)
-            spare = read_spare(packet) if read_spare else (False, 0)
+            is_read = read_spare and not packet.is_corrupt
+            spare = read_spare(packet) if is_read else NEEDED
             yield Mark(packet, pts, packet.size, is_key, is_shown, *spare)
 
 
