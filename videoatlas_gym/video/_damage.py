@@ -20,6 +20,9 @@ _STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
 
 _REMEMBERED_KEYS = 64
 
+_SWALLOWING_CODECS = {"h264"}
+"""Decoders that, where they fail, keep back the whole picture that was due to come out."""
+
 
 class DamageLog:
     """Follows the packets of one run through the decoder.
@@ -33,6 +36,7 @@ class DamageLog:
         self._codec_name = codec_name
         self._is_strict = codec_name in _STRICT_CODECS
         self._num_decoded = 0
+        self._num_swallowed = 0
         self._pending: dict[int, tuple[int, bool]] = {}
         self._lost: dict[int, str] = {}
         self._damaged_orders: list[int] = []
@@ -60,6 +64,7 @@ class DamageLog:
         if packet.pts is not None and packet.pts < self._first_pts:
             return
         self._damaged_orders.append(self._num_decoded)
+        self._num_swallowed += self._codec_name in _SWALLOWING_CODECS
         if self._pending.pop(packet.pts, None) is not None:
             self._lost[packet.pts] = cause
 
@@ -83,7 +88,12 @@ class DamageLog:
         """Note that display has come to `pts`: what was due before and did not come is lost."""
         for stamp in [stamp for stamp in self._pending if stamp < pts]:
             order, must_show = self._pending.pop(stamp)
-            if must_show and self._is_strict:
+            if not (must_show and self._is_strict):
+                continue
+            if self._num_swallowed:
+                self._num_swallowed -= 1
+                self._lost[stamp] = "damage after it keeps it from coming out of the decoder"
+            else:
                 self.spoil(stamp, order, "its data is there, but no picture comes out of it")
 
     def awaits_before(self, order: int) -> bool:

@@ -15,6 +15,9 @@ from videoatlas_gym.video.plan import MAX_GROUP_BYTES, REORDER_DEPTH
 _PARSED_CONTAINERS = {"mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"}
 """Containers without lengths of packets: where one was cut off, nothing marks the last as short."""
 
+_MAX_CUT_OFF = 3
+"""A cut costs the packet it is in: one picture or its two fields, and what a mark is off by."""
+
 
 class Ending:
     """The packets of the last two groups of pictures, to see whether the very last ones decode."""
@@ -22,7 +25,8 @@ class Ending:
     def __init__(self) -> None:
         self._groups: deque[list[Packet]] = deque(maxlen=2)
         self._num_bytes = 0
-        self._shown: list[Packet] = []
+        self.shown: list[Packet] = []
+        """Those that pictures were counted of, in display order."""
 
     def add(self, packet: Packet) -> None:
         """Take the next packet. Groups that are too large to be kept are left out."""
@@ -35,28 +39,24 @@ class Ending:
         if self._groups:
             self._groups[-1].append(packet)
 
-    def last_before_cut(self, track: Track) -> Packet | None:
-        """Return the packet shown last of those that decode, if some after it do not."""
-        num_cut_off = self.num_cut_off(track)
-        return self._shown[-1 - num_cut_off] if num_cut_off else None
-
-    def num_cut_off(self, track: Track) -> int:
+    def num_cut_off(self, track: Track) -> int | None:
         """Count the pictures at the end that cannot be decoded, where it looks like a cut.
 
         More than what a cut can cost is damage: it is part of the video, and reading it fails.
+        None if nothing was added that can be decoded, so that an earlier packet has to be first.
         """
         groups = list(self._groups)
         if not groups or not _may_be_cut(track, groups[-1]):
             return 0
         for packets in (groups[-1], [packet for group in groups for packet in group]):
-            self._shown = [p for p in packets if not p.is_discard]
+            self.shown = [p for p in packets if not p.is_discard]
             if not track.ordinal_rate:
-                self._shown = sorted(shown_packets(track, packets), key=lambda p: p.pts)
-            num_whole = _num_whole(track, packets, self._shown)
+                self.shown = sorted(shown_packets(track, packets), key=lambda p: p.pts)
+            num_whole = _num_whole(track, packets, self.shown)
             if num_whole:
-                num_cut_off = len(self._shown) - num_whole
-                return num_cut_off if num_cut_off < REORDER_DEPTH else 0
-        return 0
+                num_cut_off = len(self.shown) - num_whole
+                return num_cut_off if num_cut_off <= _MAX_CUT_OFF else 0
+        return None if len(groups) == 1 else 0
 
 
 def _may_be_cut(track: Track, packets: list[Packet]) -> bool:

@@ -217,7 +217,10 @@ def _last_end(
             last = packet
     if last is None or (is_tail and not first.is_keyframe and num_packets < REORDER_DEPTH):
         return None
-    last = ending.last_before_cut(track) or last
+    num_cut_off = ending.num_cut_off(track)
+    if is_tail and num_cut_off is None:
+        return None
+    last = ending.shown[-1 - num_cut_off] if num_cut_off else last
     return last.pts + _length(track, last, frame_ticks)
 
 
@@ -227,7 +230,7 @@ def _num_pictures(track: Track) -> int:
     for packet in track.packets_from_start():
         ending.add(packet)
         num_packets += not packet.is_discard
-    return num_packets - ending.num_cut_off(track)
+    return num_packets - (ending.num_cut_off(track) or 0)
 
 
 def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:
