@@ -15,6 +15,9 @@ KINDS = {
     "raw": {"name": "a.h264", "container_format": "h264", "options": {"threads": "1"}},
 }
 
+FROM = {"raw": "ts", "mkv": "mp4"}
+"""What is copied from, where packets without time stamps cannot be copied."""
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
@@ -73,13 +76,13 @@ def spoilt_at(source, target, *numbers):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_that_decoders_patch_up_is_told(whole, kind, tmp_path):
-    source = whole(kind)
-    truth = {frame.pts: frame.rgb for frame in pictures(source)}
+    source, name = whole(FROM.get(kind, kind)), KINDS[kind]["name"]
+    truth = {frame.rgb.tobytes() for frame in pictures(source)}
     for number in (21, 45, 47):
-        path = shortened(source, tmp_path / f"{number}{source.suffix}", number)
+        path = shortened(source, tmp_path / f"{number}{name}", number)
         seen = pictures(path)
         assert len(seen) == 100 and 0 < seen.count(None) <= 20
-        assert all(np.array_equal(frame.rgb, truth[frame.pts]) for frame in seen if frame)
+        assert truth.issuperset(frame.rgb.tobytes() for frame in seen if frame)
 
 
 def test_what_follows_lost_packets_of_a_transport_stream_is_refused(whole, tmp_path):
@@ -95,7 +98,7 @@ def test_what_follows_lost_packets_of_a_transport_stream_is_refused(whole, tmp_p
 
 @pytest.mark.parametrize("kind", ["mp4", "raw"])
 def test_a_held_frame_is_the_last_undamaged_one_before_the_moment(whole, kind, tmp_path):
-    path = shortened(whole(kind), tmp_path / f"damaged{whole(kind).suffix}", 45)
+    path = shortened(whole(FROM.get(kind, kind)), tmp_path / f"bad{whole(kind).suffix}", 45)
     refused, held = pictures(path), pictures(path, damage="hold")
     last = None
     for one, other in zip(refused, held, strict=True):

@@ -35,8 +35,9 @@ class DamageLog:
         self._first_pts = -math.inf if sync_pts is None else sync_pts
         self._codec_name = codec_name
         self._is_strict = codec_name in _STRICT_CODECS
-        self._num_decoded = 0
+        self.num_decoded = 0
         self._num_swallowed = 0
+        self._harmless: set[int] = set()
         self._pending: dict[int, tuple[int, bool]] = {}
         self._lost: dict[int, str] = {}
         self._damaged_orders: list[int] = []
@@ -49,35 +50,45 @@ class DamageLog:
 
     def enter(self, packet: Packet) -> None:
         """Note a packet that is about to be decoded."""
-        self._num_decoded += 1
+        self.num_decoded += 1
         if packet.pts is not None and not packet.is_discard and packet.pts >= self._first_pts:
             must_show = self._is_strict and not is_hidden(self._codec_name, packet)
-            self._pending[packet.pts] = (self._num_decoded, must_show)
+            self._pending[packet.pts] = (self.num_decoded, must_show)
 
     def mark(self, packet: Packet) -> None:
         """Note that the container says of the packet just entered that it is damaged."""
         if packet.pts is not None and packet.pts >= self._first_pts:
-            self.spoil(packet.pts, self._num_decoded, "the container marks it as damaged")
+            self.spoil(packet.pts, self.num_decoded, "the container marks it as damaged")
 
-    def fail(self, packet: Packet, cause: str) -> None:
-        """Note that the decoder refused the packet just entered."""
+    def fail(self, packet: Packet, cause: str, is_needed: bool) -> None:
+        """Note that the decoder refused the packet just entered; and if others are made from it."""
         if packet.pts is not None and packet.pts < self._first_pts:
             return
-        self._damaged_orders.append(self._num_decoded)
+        if is_needed:
+            self._damaged_orders.append(self.num_decoded)
+        else:
+            self._harmless.add(packet.pts)
         self._num_swallowed += self._codec_name in _SWALLOWING_CODECS
         if self._pending.pop(packet.pts, None) is not None:
             self._lost[packet.pts] = cause
 
-    def leave(self, pts: int, frame: VideoFrame) -> int:
+    def leave(self, pts: int, frame: VideoFrame, order: int | None = None) -> int:
         """Note a picture that came out; return its order of decoding, counted from 1."""
-        order, _ = self._pending.pop(pts, (self._num_decoded, False))
+        order, _ = self._pending.pop(pts, (order or self.num_decoded, False))
         if frame.interlaced_frame:
             self._is_strict = False  # The second field of a frame may be a packet of its own.
         if frame.is_corrupt:
-            self.spoil(pts, order, "the decoder marks it as damaged")
+            self._note_marked(pts, order)
         elif frame.key_frame:
             self._keys.append((order, pts))
         return order
+
+    def _note_marked(self, pts: int, order: int) -> None:
+        cause = "the decoder marks it as damaged"
+        if pts in self._harmless:
+            self._lost[pts] = cause
+        else:
+            self.spoil(pts, order, cause)
 
     def spoil(self, pts: int, order: int, cause: str) -> None:
         """Note that the picture is not to be shown."""

@@ -48,7 +48,9 @@ class Ending:
         groups = list(self._groups)
         if not groups or not _may_be_cut(track, groups[-1]):
             return 0
-        for packets in (groups[-1], [packet for group in groups for packet in group]):
+        attempts = [groups[-1], [packet for group in groups for packet in group]]
+        # Pictures are numbered as they come out, so what damage keeps back counts as well.
+        for packets in attempts[1:] if track.ordinal_rate else attempts:
             self.shown = [p for p in packets if not p.is_discard]
             if not track.ordinal_rate:
                 self.shown = sorted(shown_packets(track, packets), key=lambda p: p.pts)

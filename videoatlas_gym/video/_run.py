@@ -208,11 +208,17 @@ class Run:
         self._log.enter(packet)
         if packet.is_corrupt and not self._is_before_join():
             self._log.mark(packet)
+        stamp = packet.pts
+        if self._track.ordinal_rate:
+            packet.pts = self._log.num_decoded  # Comes back with the picture, in display order.
         try:
             return self._track.codec.decode(packet)
         except av.error.FFmpegError as error:
-            self._log.fail(packet, f"{type(error).__name__}: {error.strerror}")
+            is_needed = not self._track.is_spare(packet)
+            self._log.fail(packet, f"{type(error).__name__}: {error.strerror}", is_needed)
             return []
+        finally:
+            packet.pts = stamp
 
     def _is_before_join(self) -> bool:
         """Whether a key frame follows: transport streams were joined here, and nothing is lost.
@@ -228,7 +234,7 @@ class Run:
             return
         if self.sync_pts is not None and pts < self.sync_pts:
             return
-        order = self._log.leave(pts, frame)
+        order = self._log.leave(pts, frame, frame.pts if self._track.ordinal_rate else None)
         self._confirm_sync(pts, frame)
         if self._track.is_reordered:
             self._retime(pts, frame, order)

@@ -17,7 +17,7 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from videoatlas_gym.video._bitstream import is_hidden
+from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
 from videoatlas_gym.video.source import VideoOpenError
@@ -83,6 +83,12 @@ class Track:
     def time_base(self) -> Fraction:
         """Length of a tick in seconds."""
         return 1 / self.ordinal_rate if self.ordinal_rate else self.stream.time_base
+
+    def is_spare(self, packet: Packet) -> bool:
+        """Whether it is certain that no picture is made from that of a packet."""
+        if self.codec.name != "h264":
+            return False  # Elsewhere that depends on layers, which one packet does not tell.
+        return spare_reader(self.codec.name, self.codec.extradata)(packet)[0]
 
     def close(self) -> None:
         """Release the container and the decoder."""
