@@ -79,7 +79,9 @@ class Access:
             else:
                 facts.prepare(self.track)
             self._walk = Walk(self.track, facts)
-            self._painter = Painter(facts.native_size, facts.pixel_aspect)
+            self._painter = Painter(
+                facts.native_size, facts.pixel_aspect, max_pixels=limits.max_pixels
+            )
             self._groups = GroupReader(self.track, facts, num_workers)
         except BaseException:
             self.track.close()

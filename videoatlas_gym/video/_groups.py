@@ -82,7 +82,8 @@ class GroupReader:
         self._track = track
         self._facts = facts
         self._num_workers = num_workers
-        painter = Painter(facts.native_size, facts.pixel_aspect)
+        self._max_pixels = track.limits.max_pixels
+        painter = Painter(facts.native_size, facts.pixel_aspect, max_pixels=self._max_pixels)
         self._sample = None
         if num_workers > 1 and not self.is_hopeless:
             self._sample = painter.paint(track.first_frame, CHECK_SIZE)
@@ -130,5 +131,7 @@ class GroupReader:
 
     def _twin(self) -> GroupDecoder | None:
         facts = self._facts
-        painter = Painter(facts.native_size, facts.pixel_aspect, facts.orientation)
+        painter = Painter(
+            facts.native_size, facts.pixel_aspect, facts.orientation, self._max_pixels
+        )
         return make_twin(self._track.codec, self._track.first_packet, painter, self._sample)

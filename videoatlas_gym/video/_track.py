@@ -23,6 +23,8 @@ from videoatlas_gym.video._run import Run
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
+_PADDED_PIXELS = 64 * 12_000
+"""Decoders count the padding of rows to pictures, too."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Track:
         self.codec.thread_count = 1
         # Decoders patch damage up without a word unless they are told to fail.
         self.codec.options = {
-            "max_pixels": str(self.limits.max_pixels),
+            "max_pixels": str(self.limits.max_pixels + _PADDED_PIXELS),
             "err_detect": "explode",
         }
         self._is_at_start = True
