@@ -6,6 +6,7 @@ end is read from the packets at the end of the file, the length of a frame from 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,7 @@ from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
 
 _PROBED_PACKETS = 250
+_TOLERANCE_SECONDS = Fraction(1, 10**9)
 _DEFAULT_RATE = Fraction(25)
 _SANE_RATES = (Fraction(1, 3600), Fraction(1000))
 
@@ -59,6 +61,20 @@ class Facts:
         """Median length of a frame."""
         return float(self.frame_ticks * self.time_base)
 
+    def tick_at(self, seconds: float) -> int:
+        """The tick of a moment, lifted by the tolerance, and before the end."""
+        exact = (_exact(seconds) + _TOLERANCE_SECONDS) / self.time_base
+        return min(math.floor(exact) + self.start_pts, self.end_pts - 1)
+
+    def end_tick(self, seconds: float) -> int:
+        """The first tick that is not before `seconds`, nor after the end."""
+        exact = (_exact(seconds) - _TOLERANCE_SECONDS) / self.time_base
+        return min(math.ceil(exact) + self.start_pts, self.end_pts)
+
+    def seconds_of(self, pts: int) -> float:
+        """Seconds from the start to a time stamp."""
+        return float((pts - self.start_pts) * self.time_base)
+
     def prepare(self, track: Track) -> None:
         """Make a track that was opened again behave like the one the facts were found with.
 
@@ -70,6 +86,10 @@ class Facts:
         run = track.rewind()
         packets = run.peek(1)
         _note_first(track, packets, run.first_picture())
+
+
+def _exact(seconds: float) -> Fraction:
+    return Fraction(seconds if isinstance(seconds, int | Fraction) else float(seconds))
 
 
 def find_facts(track: Track) -> Facts:

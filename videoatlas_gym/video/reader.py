@@ -15,13 +15,11 @@ start; `describe()["fallback"]` names the reason. Where time stamps run backward
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -48,8 +46,6 @@ from videoatlas_gym.video.source import (
 MAX_PIXELS = 1 << 26
 """Of one picture, unless more are allowed: 8192 x 8192. Bigger ones are broken headers, mostly."""
 TIME_LIMIT_SECONDS = 120.0
-
-_TOLERANCE_SECONDS = Fraction(1, 10**9)
 
 
 class VideoReader(VideoSource):
@@ -105,7 +101,7 @@ class VideoReader(VideoSource):
         self._is_timed = False
         protocol = re.match(r"([a-z0-9+]+):", os.fspath(path))
         self._is_local = not protocol or protocol[1] not in allow_protocols
-        self._path = Path(path)
+        self._path, self._name = Path(path), os.fspath(path)
         self._location = os.path.abspath(path) if self._is_local else os.fspath(path)
         self._lock = RLock()
         self._frames_decoded = 0
@@ -116,11 +112,11 @@ class VideoReader(VideoSource):
         if self._is_local and not self._path.is_file():
             found = "a directory" if self._path.is_dir() else "no such file"
             raise VideoOpenError(
-                f"cannot read {str(self._path)!r}: {found}. Give the path of a video file."
+                f"cannot read {self._name!r}: {found}. Give the path of a video file."
             )
 
     def __repr__(self) -> str:
-        return f"VideoReader({str(self._path)!r})"
+        return f"VideoReader({self._name!r})"
 
     def __reduce__(self):
         return _remade, (self._location, self._options)
@@ -182,9 +178,10 @@ class VideoReader(VideoSource):
             with self._typed_errors(dict(zip(ticks, seconds, strict=True))):
                 shown = self._opened().pictures(sorted(set(ticks)), size)
             self.check_unchanged()
+            seconds_of = self._known().seconds_of
             frames: dict[tuple[int, bool], Frame] = {}
             for pts, rgb, is_held in shown.values():
-                frames[pts, is_held] = Frame(rgb, self._seconds(pts), pts, is_held)
+                frames[pts, is_held] = Frame(rgb, seconds_of(pts), pts, is_held)
             return [frames[shown[tick].pts, shown[tick].is_held] for tick in ticks]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
@@ -200,11 +197,12 @@ class VideoReader(VideoSource):
                 raise ValueError(
                     f"the span must not be empty, got [{start_seconds}, {end_seconds}) seconds."
                 )
-            end_tick = max(self._end_tick(end_seconds), first_tick + 1)
+            end_tick = max(self._known().end_tick(end_seconds), first_tick + 1)
             with self._typed_errors({first_tick: start_seconds}):
                 stamps = self._opened().stamps(first_tick, end_tick)
             self.check_unchanged()
-            return np.array([self._seconds(pts) for pts in stamps], np.float64)
+            seconds_of = self._known().seconds_of
+            return np.array([seconds_of(pts) for pts in stamps], np.float64)
 
     def fingerprint(self) -> str:
         """Hash size, time of change and both ends of the file, without opening the video.
@@ -239,7 +237,7 @@ class VideoReader(VideoSource):
             before, self._state = self._state, None
             self._forget()
             raise VideoChangedError(
-                f"{str(self._path)!r} has changed since it was opened ({before} then, {now} now). "
+                f"{self._name!r} has changed since it was opened ({before} then, {now} now). "
                 "What was known of it is forgotten: begin again, and it is read as it is now."
             )
 
@@ -316,7 +314,7 @@ class VideoReader(VideoSource):
             yield
         except (VideoOpenError, *UNREADABLE) as error:
             self.close()
-            raise open_error(str(self._path), error) from error
+            raise open_error(self._name, error) from error
 
     @contextmanager
     def _typed_errors(self, moments: dict[int, float]) -> Iterator[None]:
@@ -334,28 +332,12 @@ class VideoReader(VideoSource):
                 self._facts = self._access.facts
 
     def _tick(self, seconds: float) -> int:
-        facts = self._known()
         if not 0 <= seconds < self.duration_seconds:
             raise ValueError(
                 f"a moment must lie in [0, {self.duration_seconds}) seconds, the length of "
                 f"{self._path.name!r}; got {seconds}."
             )
-        exact = (_exact(seconds) + _TOLERANCE_SECONDS) / facts.time_base
-        return min(math.floor(exact) + facts.start_pts, facts.end_pts - 1)
-
-    def _end_tick(self, seconds: float) -> int:
-        """The first tick that is not before `seconds`, nor after the end."""
-        facts = self._known()
-        exact = (_exact(seconds) - _TOLERANCE_SECONDS) / facts.time_base
-        return min(math.ceil(exact) + facts.start_pts, facts.end_pts)
-
-    def _seconds(self, pts: int) -> float:
-        facts = self._known()
-        return float((pts - facts.start_pts) * facts.time_base)
-
-
-def _exact(seconds: float) -> Fraction:
-    return Fraction(seconds if isinstance(seconds, int | Fraction) else float(seconds))
+        return self._known().tick_at(seconds)
 
 
 def num_cores() -> int:
