@@ -35,9 +35,16 @@ def irregular_times(count: int, seed: int = 7) -> list[float]:
     return [0.0, *(np.cumsum(gaps) / 1000).tolist()]
 
 
-def remux(source: Path, target: Path, change: Callable[[av.Packet], bool] | None = None) -> Path:
+def remux(
+    source: Path,
+    target: Path,
+    change: Callable[[av.Packet], bool] | None = None,
+    *,
+    faststart: bool = False,
+) -> Path:
     """Copy packets without encoding; `change` may alter each, or drop it by returning False."""
-    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+    options = {"movflags": "faststart"} if faststart else {}
+    with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(old.streams.video[0]):
             if packet.dts is None or (change is not None and change(packet) is False):

@@ -47,6 +47,7 @@ class Access:
     Args:
         location: Path or address.
         limits: What the file may ask for at most.
+        deadline: When what is under way must be over.
         facts: What was found out when the file was open before; None at the first time.
         num_workers: Decoders at most.
         does_hold: Whether the last undamaged picture stands in for a damaged one.
@@ -61,6 +62,7 @@ class Access:
         self,
         location: str,
         limits: Limits,
+        deadline: Deadline,
         facts: Facts | None,
         *,
         num_workers: int,
@@ -69,16 +71,17 @@ class Access:
     ) -> None:
         self.process = os.getpid()
         self._count, self._does_hold = count, does_hold
-        self._limits, self._num_workers = limits, num_workers
         self._last_tick: int | None = None
-        self.track = Track(location, limits, lambda: count(1))
+        self.track = Track(location, limits, deadline, lambda: count(1))
         try:
             if facts is None:
                 facts = find_facts(self.track)
             else:
                 facts.prepare(self.track)
             self._walk = Walk(self.track, facts)
-            self._painter = Painter(facts.native_size, facts.pixel_aspect)
+            self._painter = Painter(
+                facts.native_size, facts.pixel_aspect, max_pixels=limits.max_pixels
+            )
             self._groups = GroupReader(self.track, facts, num_workers)
         except BaseException:
             self.track.close()
@@ -93,10 +96,6 @@ class Access:
         """Release the decoders and the file."""
         self._walk.stop()
         self.track.close()
-
-    def begin_request(self) -> None:
-        """Give the next calls the time that one request may take."""
-        self.track.deadline = Deadline(self._limits.time_limit_seconds)
 
     def pictures(self, ticks: Sequence[int], size: tuple[int, int] | None) -> dict[int, Shown]:
         """Return what is on display at `ticks`, which ascend.

@@ -20,6 +20,9 @@ _STRICT_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg"}
 
 _REMEMBERED_KEYS = 64
 
+_SWALLOWING_CODECS = {"h264"}
+"""Decoders that, where they fail, keep back the whole picture that was due to come out."""
+
 
 class DamageLog:
     """Follows the packets of one run through the decoder.
@@ -32,7 +35,9 @@ class DamageLog:
         self._first_pts = -math.inf if sync_pts is None else sync_pts
         self._codec_name = codec_name
         self._is_strict = codec_name in _STRICT_CODECS
-        self._num_decoded = 0
+        self.num_decoded = 0
+        self._num_swallowed = 0
+        self._harmless: set[int] = set()
         self._pending: dict[int, tuple[int, bool]] = {}
         self._lost: dict[int, str] = {}
         self._damaged_orders: list[int] = []
@@ -45,29 +50,45 @@ class DamageLog:
 
     def enter(self, packet: Packet) -> None:
         """Note a packet that is about to be decoded."""
-        self._num_decoded += 1
+        self.num_decoded += 1
         if packet.pts is not None and not packet.is_discard and packet.pts >= self._first_pts:
             must_show = self._is_strict and not is_hidden(self._codec_name, packet)
-            self._pending[packet.pts] = (self._num_decoded, must_show)
+            self._pending[packet.pts] = (self.num_decoded, must_show)
 
-    def fail(self, packet: Packet, cause: str) -> None:
-        """Note that the decoder refused the packet just entered."""
+    def mark(self, packet: Packet) -> None:
+        """Note that the container says of the packet just entered that it is damaged."""
+        if packet.pts is not None and packet.pts >= self._first_pts:
+            self.spoil(packet.pts, self.num_decoded, "the container marks it as damaged")
+
+    def fail(self, packet: Packet, cause: str, is_needed: bool) -> None:
+        """Note that the decoder refused the packet just entered; and if others are made from it."""
         if packet.pts is not None and packet.pts < self._first_pts:
             return
-        self._damaged_orders.append(self._num_decoded)
+        if is_needed:
+            self._damaged_orders.append(self.num_decoded)
+        else:
+            self._harmless.add(packet.pts)
+        self._num_swallowed += self._codec_name in _SWALLOWING_CODECS
         if self._pending.pop(packet.pts, None) is not None:
             self._lost[packet.pts] = cause
 
-    def leave(self, pts: int, frame: VideoFrame) -> int:
+    def leave(self, pts: int, frame: VideoFrame, order: int | None = None) -> int:
         """Note a picture that came out; return its order of decoding, counted from 1."""
-        order, _ = self._pending.pop(pts, (self._num_decoded, False))
+        order, _ = self._pending.pop(pts, (order or self.num_decoded, False))
         if frame.interlaced_frame:
             self._is_strict = False  # The second field of a frame may be a packet of its own.
         if frame.is_corrupt:
-            self.spoil(pts, order, "the decoder marks it as damaged")
+            self._note_marked(pts, order)
         elif frame.key_frame:
             self._keys.append((order, pts))
         return order
+
+    def _note_marked(self, pts: int, order: int) -> None:
+        cause = "the decoder marks it as damaged"
+        if pts in self._harmless:
+            self._lost[pts] = cause
+        else:
+            self.spoil(pts, order, cause)
 
     def spoil(self, pts: int, order: int, cause: str) -> None:
         """Note that the picture is not to be shown."""
@@ -78,7 +99,12 @@ class DamageLog:
         """Note that display has come to `pts`: what was due before and did not come is lost."""
         for stamp in [stamp for stamp in self._pending if stamp < pts]:
             order, must_show = self._pending.pop(stamp)
-            if must_show and self._is_strict:
+            if not (must_show and self._is_strict):
+                continue
+            if self._num_swallowed:
+                self._num_swallowed -= 1
+                self._lost[stamp] = "damage after it keeps it from coming out of the decoder"
+            else:
                 self.spoil(stamp, order, "its data is there, but no picture comes out of it")
 
     def awaits_before(self, order: int) -> bool:

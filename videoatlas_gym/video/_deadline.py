@@ -11,16 +11,21 @@ class OutOfTime(Exception):
 
 
 class Deadline:
-    """When a request must be over; or earlier, once it is called off.
+    """When a request must be over; or earlier, once it is called off. Begun anew for each request.
 
     Args:
-        limit_seconds: Time from now on; None for no limit.
+        limit_seconds: Of one request; None for no limit.
     """
 
     def __init__(self, limit_seconds: float | None = None) -> None:
         self.limit_seconds = limit_seconds
-        self._end = None if limit_seconds is None else time.monotonic() + limit_seconds
         self._is_called_off = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Give all that follows the time that one request may take."""
+        limit = self.limit_seconds
+        self._end = None if limit is None else time.monotonic() + limit
 
     def part(self) -> Deadline:
         """Return the same deadline for a part of the request, to be called off by itself."""
@@ -33,9 +38,6 @@ class Deadline:
     def check(self) -> None:
         """Raise `OutOfTime` if time is over."""
         if self._end is not None and time.monotonic() > self._end:
-            raise OutOfTime(
-                f"it takes more than the {self.limit_seconds:g} s that one request may take "
-                "(time_limit_seconds)"
-            )
+            raise OutOfTime(f"it takes more than the {self.limit_seconds:g} s a request may take")
         if self._is_called_off:
             raise OutOfTime("it was called off")

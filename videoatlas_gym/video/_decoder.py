@@ -53,6 +53,8 @@ class GroupDecoder:
         try:
             for packet in (*group.packets, None):
                 deadline.check()
+                if packet is not None and packet.is_corrupt:
+                    raise Unbelievable
                 for frame in codec.decode(packet):
                     self.num_decoded += 1
                     if _is_believed(frame, group, seen) and frame.pts in wanted:

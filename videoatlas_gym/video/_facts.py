@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -16,15 +16,15 @@ from statistics import median
 
 from av.packet import Packet
 
-from videoatlas_gym.video._bitstream import is_hidden
+from videoatlas_gym.video._ending import Ending
 from videoatlas_gym.video._picture import (
     MAX_SIDE_PX,
     Orientation,
     sane_pixel_aspect,
     square_size,
 )
-from videoatlas_gym.video._run import BrokenOrder, LostPicture, Picture, Run
-from videoatlas_gym.video._track import Track
+from videoatlas_gym.video._run import BrokenOrder, Picture, Run
+from videoatlas_gym.video._track import Track, is_shown, shown_packets
 from videoatlas_gym.video.plan import REORDER_DEPTH
 from videoatlas_gym.video.source import VideoOpenError
 
@@ -100,6 +100,7 @@ def find_facts(track: Track) -> Facts:
         VideoOpenError: If no picture can be decoded or the picture is absurdly large.
     """
     _refuse_size(track, track.codec.width, track.codec.height)
+    codec = track.codec
     run = track.rewind()
     packets = run.peek(_PROBED_PACKETS)
     if not packets:
@@ -113,7 +114,10 @@ def find_facts(track: Track) -> Facts:
     frame_ticks = _frame_ticks(track, packets, first)
     fallback = _fallback(track, packets)
     end_pts = _end(track, first.pts, frame_ticks, is_seekable=fallback is None)
-    return _facts(track, first, end_pts, frame_ticks, fallback)
+    facts = _facts(track, first, end_pts, frame_ticks, fallback)
+    if track.codec is not codec:
+        facts.prepare(track)
+    return facts
 
 
 def _facts(track, first: Picture, end_pts: int, frame_ticks: Fraction, fallback) -> Facts:
@@ -135,16 +139,6 @@ def _facts(track, first: Picture, end_pts: int, frame_ticks: Fraction, fallback)
         ordinal_rate=track.ordinal_rate,
         is_reordered=track.is_reordered,
     )
-
-
-def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
-    """Yield the packets that give a picture to look at, as far as can be told without decoding."""
-    name = track.codec.name
-    for packet in packets:
-        if packet.pts is None or packet.is_discard:
-            continue
-        if not is_hidden(name, packet):
-            yield packet
 
 
 def _note_first(track: Track, run: Run) -> Picture | None:
@@ -219,7 +213,7 @@ def _fallback(track: Track, packets: list[Packet]) -> str | None:
 def _end(track: Track, start_pts: int, frame_ticks: Fraction, *, is_seekable: bool) -> int:
     """End of the last shown frame: from the packets behind the last key frame, where they are."""
     if track.ordinal_rate:
-        return sum(not packet.is_discard for packet in track.packets_from_start())
+        return _num_pictures(track)
     ask, step = _promised_end(track, start_pts), max(1, round(1 / track.time_base))
     while is_seekable and ask > start_pts and track.seek(ask):
         end = _last_end(track, track.packets(), frame_ticks, is_tail=True)
@@ -243,29 +237,37 @@ def _promised_end(track: Track, start_pts: int) -> int:
 def _last_end(
     track: Track, packets: Iterable[Packet], frame_ticks: Fraction, *, is_tail: bool = False
 ) -> int | None:
-    """End of the packet shown last; a broken one at the very end counts only if it decodes.
+    """End of the picture shown last; where the file may have been cut off, of one that decodes.
 
     None if there is no packet, or if a tail is too short to hold the last one for certain.
     """
     first = last = None
     num_packets = 0
-    for packet in shown_packets(track, packets):
+    ending = Ending()
+    for packet in packets:
+        ending.add(packet)
+        if not is_shown(track, packet):
+            continue
         num_packets += 1
         first = first or packet
         if last is None or packet.pts >= last.pts:
             last = packet
     if last is None or (is_tail and not first.is_keyframe and num_packets < REORDER_DEPTH):
         return None
-    if last.is_corrupt and not _is_decodable(track, last.pts):
-        return last.pts
+    num_cut_off = ending.num_cut_off(track)
+    if is_tail and num_cut_off is None:
+        return None
+    last = ending.shown[-1 - num_cut_off] if num_cut_off else last
     return last.pts + _length(track, last, frame_ticks)
 
 
-def _is_decodable(track: Track, pts: int) -> bool:
-    try:
-        return track.enter(pts).picture_at(pts).pts == pts
-    except LostPicture:
-        return False
+def _num_pictures(track: Track) -> int:
+    """Count the pictures of a stream without time stamps, but for those that are cut off."""
+    ending, num_packets = Ending(), 0
+    for packet in track.packets_from_start():
+        ending.add(packet)
+        num_packets += not packet.is_discard
+    return num_packets - (ending.num_cut_off(track) or 0)
 
 
 def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:

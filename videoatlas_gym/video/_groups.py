@@ -12,7 +12,7 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from videoatlas_gym.video._bitstream import is_hidden, spare_reader
+from videoatlas_gym.video._bitstream import NEEDED, is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._decoder import GroupDecoder, Pictures, decoded
 from videoatlas_gym.video._facts import Facts
@@ -62,7 +62,8 @@ class TrackFeed:
             pts = packet.pts
             is_key = packet.is_keyframe and pts is not None and pts not in false_keys
             is_shown = not packet.is_discard and not is_hidden(codec_name, packet)
-            spare = read_spare(packet) if read_spare else (False, 0)
+            is_read = read_spare and not packet.is_corrupt
+            spare = read_spare(packet) if is_read else NEEDED
             yield Mark(packet, pts, packet.size, is_key, is_shown, *spare)
 
 
@@ -83,7 +84,8 @@ class GroupReader:
         self._track = track
         self._facts = facts
         self._num_workers = num_workers
-        painter = Painter(facts.native_size, facts.pixel_aspect)
+        self._max_pixels = track.limits.max_pixels
+        painter = Painter(facts.native_size, facts.pixel_aspect, max_pixels=self._max_pixels)
         self._first_look = None
         can_have_twins = track.codec.name in CODECS and track.first_frame is not None
         if num_workers > 1 and can_have_twins and not self.is_hopeless:
@@ -148,7 +150,9 @@ class GroupReader:
                 track.codec,
                 track.codec_options,
                 track.first_packets,
-                lambda: Painter(facts.native_size, facts.pixel_aspect, facts.orientation),
+                lambda: Painter(
+                    facts.native_size, facts.pixel_aspect, facts.orientation, self._max_pixels
+                ),
                 self._first_look,
                 self._num_workers,
             )

@@ -7,6 +7,7 @@ ratios.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,6 +138,7 @@ class Painter:
         native_size: (width, height) of full pictures.
         pixel_aspect: Width of a pixel by its height.
         orientation: How pictures are turned that do not say so themselves.
+        max_pixels: Of a picture; larger ones are refused by a ValueError.
     """
 
     def __init__(
@@ -144,7 +146,9 @@ class Painter:
         native_size: tuple[int, int],
         pixel_aspect: Fraction,
         orientation: Orientation = Orientation(),
+        max_pixels: float = math.inf,
     ) -> None:
+        self._max_pixels = max_pixels
         self._native_size = native_size
         self._pixel_aspect = pixel_aspect
         self._orientation = orientation
@@ -153,6 +157,11 @@ class Painter:
 
     def paint(self, frame: VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
         """Return read-only uint8 (height, width, 3): native pixels, or a letterboxed tile."""
+        if frame.width * frame.height > self._max_pixels:
+            raise ValueError(
+                f"the picture has {frame.width}x{frame.height} pixels, more than the "
+                f"{self._max_pixels} allowed (max_pixels)"
+            )
         orientation = Orientation.told(frame) or self._orientation
         coded_size = (frame.width, frame.height)
         shown_size = orientation.turned(square_size(coded_size, self._pixel_aspect))

@@ -4,7 +4,7 @@ Knows ticks only, neither seconds nor pixels, nor where to start. Exactness rest
 run begins at a packet that the decoder itself confirms to be a key frame, or at the first packet of
 the file. Nothing shown before that key frame is trusted. A picture that should have come out and
 did not is lost, never replaced by its neighbour. After damage nothing is trusted up to the next key
-frame, unless the run began at the start of the file, for then it is what any player shows.
+frame.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class LostPicture(Exception):
     def __init__(self, cause: str, sync_pts: int | None) -> None:
         super().__init__(cause)
         self.sync_pts = sync_pts
+
+
+class DamagedPicture(LostPicture):
+    """The data of a picture, or of one that it is made from, is damaged or missing."""
 
 
 class FalseKeyFrame(LostPicture):
@@ -150,26 +154,27 @@ class Run:
         if self.current is None:
             raise LostPicture("nothing at or before that moment can be decoded", self.sync_pts)
         if self._track.is_reordered:
-            self._refuse_uncertainty(self._log.has_damage)
+            self._refuse_uncertainty(self._log.has_damage and self.sync_pts is not None)
             return self.current
         # What the picture is made from may be shown after it: see first that it came out well.
         while not self.is_ended and self._log.awaits_before(self.current.order):
             self._decode_one()
         if (cause := self._log.loss(self.current.pts, tick)) is not None:
-            raise LostPicture(cause, self.sync_pts)
+            raise DamagedPicture(cause, self.sync_pts)
         self._refuse_uncertainty(not self._log.is_intact(self.current.pts, self.current.order))
         return self.current
 
-    def last_intact(self, tick: int) -> Picture | None:
+    def last_intact(self, tick: float) -> Picture | None:
         """Decode up to `tick`; return the last picture on the way that came out well, if any."""
         last = None
-        with suppress(LostPicture):
+        with suppress(FalseKeyFrame, BrokenOrder):
             while True:
                 while not self._coming and not self.is_ended:
                     self._decode_one()
                 if not self._coming or self._coming[0].pts > tick:
                     break
-                last = self.picture_at(self._coming[0].pts)
+                with suppress(DamagedPicture):
+                    last = self.picture_at(self._coming[0].pts)
         return last
 
     def _pass(self, tick: int) -> None:
@@ -178,10 +183,11 @@ class Run:
             self.current = self._coming.popleft()
 
     def _refuse_uncertainty(self, is_damaged: bool) -> None:
-        if is_damaged and self.sync_pts is not None:
-            raise LostPicture("it builds on a damaged picture", self.sync_pts)
+        if is_damaged:
+            raise DamagedPicture("it builds on a damaged picture", self.sync_pts)
 
     def _decode_one(self) -> None:
+        self._track.deadline.check()
         packet = self.queue.popleft() if self.queue else next(self._packets, None)
         frames = self._drained() if packet is None else self._decoded(packet)
         for frame in frames:
@@ -201,11 +207,26 @@ class Run:
 
     def _decoded(self, packet: Packet) -> list[VideoFrame]:
         self._log.enter(packet)
+        if packet.is_corrupt and not self._is_before_join():
+            self._log.mark(packet)
+        stamp = packet.pts
+        if self._track.ordinal_rate:
+            packet.pts = self._log.num_decoded  # Comes back with the picture, in display order.
         try:
             return self._track.codec.decode(packet)
         except av.error.FFmpegError as error:
-            self._log.fail(packet, f"{type(error).__name__}: {error.strerror}")
+            is_needed = not self._track.is_spare(packet)
+            self._log.fail(packet, f"{type(error).__name__}: {error.strerror}", is_needed)
             return []
+        finally:
+            packet.pts = stamp
+
+    def _is_before_join(self) -> bool:
+        """Whether a key frame follows: transport streams were joined here, and nothing is lost.
+
+        The mark may be on the last packet but one: parsing for where packets end comes after it.
+        """
+        return any(packet.is_keyframe for packet in self.peek(2))
 
     def _accept(self, frame: VideoFrame) -> None:
         pts = self._num_shown if self._track.ordinal_rate else frame.pts
@@ -214,7 +235,7 @@ class Run:
             return
         if self.sync_pts is not None and pts < self.sync_pts:
             return
-        order = self._log.leave(pts, frame)
+        order = self._log.leave(pts, frame, frame.pts if self._track.ordinal_rate else None)
         self._confirm_sync(pts, frame)
         if self._track.is_reordered:
             self._retime(pts, frame, order)

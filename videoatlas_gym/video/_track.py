@@ -6,7 +6,7 @@ taken as a hint: a start is right if its time stamp is early enough and the deco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -17,11 +17,14 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
+_PADDED_PIXELS = 64 * 12_000
+"""Decoders count the padding of rows to pictures, too."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class Limits:
 
     max_pixels: int
     """Of one picture."""
-    time_limit_seconds: float | None
-    """For one request."""
     allow_protocols: tuple[str, ...] = ()
     """Protocols of FFmpeg besides local files."""
 
@@ -39,17 +40,23 @@ class Limits:
 class Track:
     """The best video stream of a file, opened."""
 
-    def __init__(self, path: str, limits: Limits, count_picture: Callable[[], None]) -> None:
+    def __init__(
+        self, path: str, limits: Limits, deadline: Deadline, count_picture: Callable[[], None]
+    ) -> None:
         self.count_picture = count_picture
         self.limits = limits
-        self.codec_options = {"max_pixels": str(limits.max_pixels)}
+        self.deadline = deadline
+        # Decoders patch damage up without a word unless they are told to fail.
+        self.codec_options = {
+            "max_pixels": str(limits.max_pixels + _PADDED_PIXELS),
+            "err_detect": "explode",
+        }
         self.is_reordered = False
         self.ordinal_rate: Fraction | None = None
         self.first_packets: list[Packet] = []
         """Those that the first picture came out of, unless they are very many."""
         self.first_frame: VideoFrame | None = None
         """The first picture, until it was looked at."""
-        self.deadline = Deadline()
         self.false_keys: set[int] = set()
         self.true_keys: set[int] = set()
         self._path = path
@@ -61,7 +68,7 @@ class Track:
             self._path,
             container_options={"protocol_whitelist": ",".join(protocols)},
             metadata_errors="replace",
-            timeout=self.limits.time_limit_seconds,
+            timeout=self.deadline.limit_seconds,
         )
         try:
             self.stream = _best_video_stream(self.container)
@@ -81,6 +88,12 @@ class Track:
         """Length of a tick in seconds."""
         return 1 / self.ordinal_rate if self.ordinal_rate else self.stream.time_base
 
+    def is_spare(self, packet: Packet) -> bool:
+        """Whether it is certain that no picture is made from that of a packet."""
+        if self.codec.name != "h264":
+            return False  # Elsewhere that depends on layers, which one packet does not tell.
+        return spare_reader(self.codec.name, self.codec.extradata)(packet)[0]
+
     def close(self) -> None:
         """Release the container and the decoder."""
         self.stream = self.codec = None  # They point into the container's memory.
@@ -96,6 +109,9 @@ class Track:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):
             return
+        except av.error.ExitError:
+            check()
+            raise
         except IndexError:
             # All packets were read, but a track began that the header had not announced: PyAV then
             # looks for it among those it knows, to end it. It guards that only while reading.
@@ -166,6 +182,18 @@ class Track:
             ask = min(place for place in known if place is not None) - step
             step *= 2
         return None
+
+
+def shown_packets(track: Track, packets: Iterable[Packet]) -> Iterator[Packet]:
+    """Leave out the packets that give no picture to look at."""
+    return (packet for packet in packets if is_shown(track, packet))
+
+
+def is_shown(track: Track, packet: Packet) -> bool:
+    """Whether a packet gives a picture to look at, as far as can be told without decoding."""
+    if packet.pts is None or packet.is_discard:
+        return False
+    return not is_hidden(track.codec.name, packet)
 
 
 def _best_video_stream(container: av.container.InputContainer) -> VideoStream:

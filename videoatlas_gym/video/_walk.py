@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 
-from videoatlas_gym.video._facts import Facts, shown_packets
+from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._run import (
     BrokenOrder,
     FalseKeyFrame,
@@ -17,7 +17,7 @@ from videoatlas_gym.video._run import (
     Picture,
     Run,
 )
-from videoatlas_gym.video._track import Track
+from videoatlas_gym.video._track import Track, shown_packets
 from videoatlas_gym.video.plan import REORDER_DEPTH
 
 _EARLIER_STARTS = 3
@@ -69,18 +69,17 @@ class Walk:
         """Decode the last picture before the damage that `picture_at` met at `tick`.
 
         Raises:
-            LostPicture: If the groups of pictures that could hold it hold none.
+            LostPicture: If there is none.
         """
         self.stop()
         before_pts = None
-        for _ in range(_EARLIER_STARTS):
+        while True:
             run = self._start(tick, before_pts)
             if (picture := run.last_intact(tick)) is not None:
                 return picture
             if run.sync_pts is None:
-                break
+                raise LostPicture("neither it nor any before it can be decoded", before_pts)
             before_pts = run.sync_pts
-        raise LostPicture("neither it nor one shortly before it can be decoded", before_pts)
 
     def is_on_the_way(self, tick: int) -> bool:
         """Whether `tick` is best reached by decoding on, with no key frame in between to go to."""

@@ -24,20 +24,20 @@ from pathlib import Path
 from threading import RLock
 from typing import Literal
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from videoatlas_gym.arguments import checked_whole, num_cores
 from videoatlas_gym.errors import one_of
 from videoatlas_gym.video._access import UNREADABLE, Access, Unreadable
+from videoatlas_gym.video._deadline import Deadline
+from videoatlas_gym.video._explain import decode_error, open_error
 from videoatlas_gym.video._facts import Facts, describe
 from videoatlas_gym.video._file import FileState
 from videoatlas_gym.video._run import LostPicture
 from videoatlas_gym.video._track import Limits
 from videoatlas_gym.video.source import (
     Frame,
-    FrameDecodeError,
     VideoChangedError,
     VideoOpenError,
     VideoSource,
@@ -96,10 +96,12 @@ class VideoReader(VideoSource):
             "max_pixels": checked_whole("max_pixels", max_pixels, 1),
             "allow_protocols": tuple(allow_protocols),
         }
-        self._limits = Limits(max_pixels, time_limit_seconds, tuple(allow_protocols))
+        self._limits = Limits(max_pixels, tuple(allow_protocols))
+        self._deadline = Deadline(time_limit_seconds)
+        self._is_timed = False
         protocol = re.match(r"([a-z0-9+]+):", os.fspath(path))
         self._is_local = not protocol or protocol[1] not in allow_protocols
-        self._path = Path(path)
+        self._path, self._name = Path(path), os.fspath(path)
         self._location = os.path.abspath(path) if self._is_local else os.fspath(path)
         self._lock = RLock()
         self._frames_decoded = 0
@@ -110,11 +112,11 @@ class VideoReader(VideoSource):
         if self._is_local and not self._path.is_file():
             found = "a directory" if self._path.is_dir() else "no such file"
             raise VideoOpenError(
-                f"cannot read {str(self._path)!r}: {found}. Give the path of a video file."
+                f"cannot read {self._name!r}: {found}. Give the path of a video file."
             )
 
     def __repr__(self) -> str:
-        return f"VideoReader({str(self._path)!r})"
+        return f"VideoReader({self._name!r})"
 
     def __reduce__(self):
         return _remade, (self._location, self._options)
@@ -175,6 +177,7 @@ class VideoReader(VideoSource):
             ticks = [self._tick(moment) for moment in seconds]
             with self._typed_errors(dict(zip(ticks, seconds, strict=True))):
                 shown = self._opened().pictures(sorted(set(ticks)), size)
+            self.check_unchanged()
             facts = self._known()
             frames: dict[tuple[int, bool], Frame] = {}
             for pts, rgb, is_held in shown.values():
@@ -197,6 +200,7 @@ class VideoReader(VideoSource):
             end_tick = max(self._known().end_tick(end_seconds), first_tick + 1)
             with self._typed_errors({first_tick: start_seconds}):
                 stamps = self._opened().stamps(first_tick, end_tick)
+            self.check_unchanged()
             facts = self._known()
             return np.array([facts.seconds(pts) for pts in stamps], np.float64)
 
@@ -217,8 +221,8 @@ class VideoReader(VideoSource):
     def check_unchanged(self) -> None:
         """Compare the file with what was opened; costs some microseconds.
 
-        A file that has only grown (a recording under way) is read on as it was; `fingerprint()` or
-        `close()` has it looked at anew.
+        A file that has only grown (a recording under way) is read on as it was; `fingerprint()`
+        has it looked at anew, and so does opening it again after `close()`.
 
         Raises:
             VideoChangedError: If it is another file now, or was written over.
@@ -233,7 +237,7 @@ class VideoReader(VideoSource):
             before, self._state = self._state, None
             self._forget()
             raise VideoChangedError(
-                f"{str(self._path)!r} has changed since it was opened ({before} then, {now} now). "
+                f"{self._name!r} has changed since it was opened ({before} then, {now} now). "
                 "What was known of it is forgotten: begin again, and it is read as it is now."
             )
 
@@ -251,7 +255,7 @@ class VideoReader(VideoSource):
 
     def describe(self) -> dict[str, object]:
         """Return what a person wants to know of the file, and where its header lies."""
-        with self._lock:
+        with self._lock, self._timed():
             access = self._opened()
             with self._typed_open_errors():
                 return describe(access.track, access.facts)
@@ -259,12 +263,16 @@ class VideoReader(VideoSource):
     @contextmanager
     def _timed(self) -> Iterator[None]:
         """Count the seconds of a request, and set when it must be over."""
+        if self._is_timed:
+            yield
+            return
         began = time.perf_counter()
-        if self._access is not None:
-            self._access.begin_request()
+        self._deadline.begin()
+        self._is_timed = True
         try:
             yield
         finally:
+            self._is_timed = False
             self._decode_seconds += time.perf_counter() - began
 
     def _count(self, num_pictures: int) -> None:
@@ -275,11 +283,11 @@ class VideoReader(VideoSource):
             self.close()  # After a fork, parent and child would move each other's file position.
         if self._access is None:
             with self._typed_open_errors():
-                if self._is_local:
-                    self._state = FileState.of(self._location).with_head(self._location)
+                self._look_at_file()
                 self._access = Access(
                     self._location,
                     self._limits,
+                    self._deadline,
                     self._facts,
                     num_workers=self._options["num_workers"] or num_cores(),
                     does_hold=self._options["damage"] == "hold",
@@ -288,8 +296,16 @@ class VideoReader(VideoSource):
             self._facts = self._access.facts
         return self._access
 
+    def _look_at_file(self) -> None:
+        """Note the state of the file that is about to be opened; forget what held for others."""
+        if not self._is_local:
+            return
+        now = FileState.of(self._location)
+        if now != self._state:
+            self._state, self._facts = now.with_head(self._location), None
+
     def _known(self) -> Facts:
-        with self._lock:
+        with self._lock, self._timed():
             return self._facts or self._opened().facts
 
     @contextmanager
@@ -298,12 +314,7 @@ class VideoReader(VideoSource):
             yield
         except (VideoOpenError, *UNREADABLE) as error:
             self.close()
-            is_empty = self._path.is_file() and not self._path.stat().st_size
-            cause = "the file is empty" if is_empty else _cause(error)
-            raise VideoOpenError(
-                f"cannot read {str(self._path)!r}: {cause}. Give a file with a video track that "
-                "plays, or try to repair it (ffmpeg -i FILE -c copy REPAIRED)."
-            ) from error
+            raise open_error(self._name, error) from error
 
     @contextmanager
     def _typed_errors(self, moments: dict[int, float]) -> Iterator[None]:
@@ -313,11 +324,9 @@ class VideoReader(VideoSource):
             error = unreadable.__cause__
             if not isinstance(error, LostPicture):
                 self.close()
-            raise FrameDecodeError(
-                f"no frame at {moments[unreadable.tick]:.3f} s of {self._path.name!r}: "
-                f"{_cause(error)}. Leave this moment out, or re-encode the file "
-                "(ffmpeg -i FILE REPAIRED) to fill the damage in."
-            ) from error
+            self.check_unchanged()
+            moment = moments[unreadable.tick]
+            raise decode_error(self._path.name, moment, error) from error
         finally:
             if self._access is not None:
                 self._facts = self._access.facts
@@ -330,11 +339,6 @@ class VideoReader(VideoSource):
                 f"{self._path.name!r}; got {seconds}."
             )
         return facts.tick(seconds)
-
-
-def _cause(error: Exception) -> str:
-    strerror = error.strerror if isinstance(error, OSError | av.error.FFmpegError) else None
-    return (strerror or str(error) or type(error).__name__).rstrip(".")
 
 
 def _remade(path: str, options: dict) -> VideoReader:
