@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
-from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, decoded, make_twin
+from videoatlas_gym.video._decoder import CHECK_SIZE, GroupDecoder, Pictures, decoded, make_twin
 from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._track import Track
@@ -117,6 +117,23 @@ class GroupReader:
             else:
                 self.is_hopeless |= group.is_hopeless
         self.is_hopeless |= self._num_failures >= _MANY_FAILURES and not self._has_succeeded
+        return shown
+
+    def read_keys(
+        self, keys: Iterator[Packet], size: tuple[int, int] | None, deadline: Deadline
+    ) -> Pictures:
+        """Decode key frames, each alone; return those that turn out to be what they are marked as.
+
+        Raises:
+            OutOfTime: If the deadline passes.
+        """
+        groups = (
+            Group(key.pts, (key,), frozenset({key.pts}), {key.pts: key.pts}, 0, key.size)
+            for key in keys
+        )
+        shown: Pictures = {}
+        for _, pictures in decoded(groups, self._decoders(), size, deadline):
+            shown |= pictures or {}
         return shown
 
     def _decoders(self) -> Sequence[GroupDecoder]:
