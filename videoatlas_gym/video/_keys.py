@@ -91,7 +91,7 @@ class KeyFinder:
         """The first tick at which a later key frame would not be taken."""
         if not self._lies_in(before, place):
             return place.end_tick
-        return min(place.end_tick, 2 * place.tick - before.pts + 1)
+        return min(place.end_tick, 2 * (place.tick + 1) - before.pts)
 
     def _land(self, tick: int) -> _Gap | None:
         packets = None if self._is_over else self._track.land(tick)
