@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from videoatlas_gym.errors import one_of
 from videoatlas_gym.span import Span
 from videoatlas_gym.video.source import Frame, VideoSource
 
@@ -51,11 +52,11 @@ def shown_for(
             none (or none that can be found cheaply). Costs one picture to decode per key frame.
 
     Raises:
-        ValueError: If a moment lies outside the video.
+        ValueError: If a moment lies outside the video, or the representative is unknown.
         FrameDecodeError: If a frame cannot be decoded.
     """
     keys: list[Frame | None] = [None] * len(seconds)
-    if representative == KEYFRAME:
+    if one_of("representative", representative, REPRESENTATIVES) == KEYFRAME:
         keys = source.key_frames_at(seconds, spans, size)
     lacking = [moment for moment, key in zip(seconds, keys, strict=True) if key is None]
     exact = iter(source.frames_at(lacking, size) if lacking else ())
