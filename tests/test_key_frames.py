@@ -197,3 +197,38 @@ def test_a_cached_key_frame_never_passes_for_the_frame_of_its_moment(plain):
         narrow = [Span(moment - 0.01, moment + 0.01) for moment in moments]
         assert source.key_frames_at(moments, narrow, TILE) == [None] * 4
         assert source.key_frames_at(moments, spans)[0].rgb.shape == (SIZE[1], SIZE[0], 3)
+
+
+class Asked(VideoReader):
+    """A reader that notes how many key frames it was asked for."""
+
+    num_asked = 0
+
+    def key_frames_at(self, seconds, spans, size=None):
+        self.num_asked += len(seconds)
+        return super().key_frames_at(seconds, spans, size)
+
+
+def test_a_span_without_a_key_frame_is_looked_into_once(plain):
+    reader = Asked(plain)
+    with CachedSource(reader, TileCache()) as source:
+        moments, spans = cells_of(source, 8)
+        first = seconds_of(source.key_frames_at(moments, spans, TILE))
+        assert first.count(None) == 59
+        assert seconds_of(source.key_frames_at(moments, spans, TILE)) == first
+    assert reader.num_asked == 64
+
+
+def test_a_preview_never_gets_to_the_disk(plain, tmp_path):
+    with CachedSource(VideoReader(plain), tmp_path / "tiles") as source:
+        moments, spans = cells_of(source, 2)
+        found = source.key_frames_at(moments, spans, TILE)
+        assert all(frame is not None for frame in found)
+        assert not [path for path in (tmp_path / "tiles").rglob("*") if path.stat().st_size > 4096]
+        exact = source.tiles_at(moments, *TILE)
+    assert np.array_equal(exact, VideoReader(plain).tiles_at(moments, *TILE))
+    with CachedSource(VideoReader(plain), TileCache(directory=tmp_path / "tiles")) as again:
+        assert np.array_equal(again.tiles_at(moments, *TILE), exact)
+        assert again.frames_decoded == 0
+        assert seconds_of(again.key_frames_at(moments, spans, TILE)) == seconds_of(found)
+        assert again.frames_decoded > 0

@@ -108,7 +108,7 @@ def test_the_state_with_its_moments_is_a_value():
     assert again == state and again.view.moments.tolist() == state.view.moments.tolist()
     assert again.shown_moments and hash(again) == hash(state)
     data = state.to_json() | {"shown_moments": [0.0, *state.shown_moments[1:]]}
-    with pytest.raises(ValueError, match="shown_moments must be one moment inside each"):
+    with pytest.raises(ValueError, match="one moment inside each of the 4 cells of cell 1"):
         AtlasState.from_json(data)
 
 

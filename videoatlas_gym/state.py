@@ -140,7 +140,7 @@ class AtlasState:
         if not self.current.is_within(self.region):
             raise ValueError(f"cell {self.current} lies outside the region {self.region}.")
         if self.shown_moments:
-            self._check_shown()
+            self.geometry.check_inside(self.current, self.shown_moments)
         if self.current not in self.visited:
             object.__setattr__(self, "visited", self.visited | {self.current})
 
@@ -161,17 +161,6 @@ class AtlasState:
         if not moved.isdisjoint(("current", "region", "geometry", "shown_moments", "visited")):
             other.__post_init__()
         return other
-
-    def _check_shown(self) -> None:
-        moments, edges = np.array(self.shown_moments), self.geometry.edges(self.current)
-        if (
-            moments.shape != (self.num_cells,)
-            or not ((edges[:-1] <= moments) & (moments < edges[1:])).all()
-        ):
-            raise ValueError(
-                f"shown_moments must be one moment inside each of the {self.num_cells} cells of "
-                f"cell {self.current}; leave them out for midpoints."
-            )
 
     @property
     def num_cells(self) -> int:
