@@ -140,6 +140,12 @@ def _add_environment(parser: Parser) -> None:
         help="do not open cells shorter than this; 0 allows down to one frame (default: 1)",
     )
     add("--max-steps", type=int, metavar="N", help="steps per episode (default: by depth)")
+    add(
+        "--representative",
+        default="midpoint",
+        metavar="KIND",
+        help="frame of a cell: midpoint, or keyframe for cheap previews (default: midpoint)",
+    )
 
 
 def _add_execution(parser: Parser) -> None:

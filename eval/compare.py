@@ -44,6 +44,8 @@ from eval.selection import FRAME_SEARCH, PER_WORLD, STORY, WORLDS, frame_search,
 from policies.base import Policy
 from videoatlas_gym.arguments import checked_number
 from videoatlas_gym.cli import EXIT_INTERRUPTED, parse_duration, parse_tile_size, run_command
+from videoatlas_gym.errors import one_of
+from videoatlas_gym.video.preview import MIDPOINT, REPRESENTATIVES, Representative
 
 DEFAULT_DEPTHS = (0, 1, 2, 3)
 
@@ -75,6 +77,7 @@ def compare(
     tile_size: tuple[int, int] = (160, 90),
     min_expand_seconds: float = 1.0,
     max_steps: int | None = None,
+    representative: Representative = "midpoint",
     executor: str = "serial",
     workers: int | None = None,
     shard: Shard | None = None,
@@ -116,6 +119,8 @@ def compare(
         tile_size: (width, height) of a cell in pixels.
         min_expand_seconds: Cells shorter than this are not opened; 0 allows down to one frame.
         max_steps: Limit of steps per episode; None for that of the environment.
+        representative: What stands for the cells of grids: "midpoint", or "keyframe" for previews,
+            which are cheap and not exact (see `VideoAtlasEnv`).
         executor: Who plays, a name of `EXECUTORS`.
         workers: How many processes play; None for one per core.
         shard: (i, n) plays part i of n of each task set, and may do so beside other parts.
@@ -168,6 +173,8 @@ def compare(
         "reader": reader,
         "sheets": at_least(0, "sheets", sheets),
     }
+    if one_of("representative", representative, REPRESENTATIVES) != MIDPOINT:
+        config["representative"] = representative
     made = made_policies(policies, scorer, reader)
     plays = chosen_executor(executor, workers)
     selections = [select[name]() for name in set_names]
@@ -245,6 +252,7 @@ def _compare(options: Namespace, command: str) -> str:
         tile_size=parse_tile_size(options.tile_size),
         min_expand_seconds=options.min_expand_seconds,
         max_steps=options.max_steps,
+        representative=options.representative,
         executor=options.executor,
         workers=options.workers,
         shard=None if options.shard is None else parse_shard(options.shard),

@@ -25,6 +25,7 @@ from policies.base import Policy
 from policies.rollout import Episode, rollout
 from videoatlas_gym.trajectory import Trajectory
 from videoatlas_gym.video import TileCache, VideoError
+from videoatlas_gym.video.preview import KEYFRAME, MIDPOINT
 
 CACHE_BYTES = 512 << 20
 """Most bytes of pictures that a process keeps, for all its environments together."""
@@ -104,7 +105,8 @@ class Player:
         episode, error = _outcome(env, policy, seed, index)
         sheet = None
         if index < config["sheets"] and episode.score is not None:
-            sheet = draw_sheet(env.unwrapped, episode, _title(key))
+            previewed = ", key frames" * (env.unwrapped.representative == KEYFRAME)
+            sheet = draw_sheet(env.unwrapped, episode, _title(key) + previewed)
         stem = file_stem(key)
         record = Record.of(
             episode,
@@ -166,6 +168,7 @@ def _environments(plan: Plan) -> dict[tuple[str, str, int | str, str], gym.Env]:
             "tile_size": tuple(config["tile_size"]),
             "min_expand_seconds": config["min_expand_seconds"],
             "max_steps": config["max_steps"],
+            "representative": config.get("representative", MIDPOINT),
             "max_depth": depth,
             "budget": {"frames": budget["frames"], "steps": budget["steps"]},
             "cache": cache,

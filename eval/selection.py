@@ -17,7 +17,7 @@ from tqdm import tqdm
 from videoatlas_gym.story import StoryTasks
 from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, find_files
 from videoatlas_gym.video import ConcatSource, VideoReader, VideoSource
-from videoatlas_gym.video.concat import join_to_duration
+from videoatlas_gym.video.joining import join_to_duration
 
 FRAME_SEARCH, STORY = TASK_SETS = ("frame-search", "story")
 """Names of what can be compared on."""

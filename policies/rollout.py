@@ -18,7 +18,6 @@ from policies.base import HIDDEN_INFO, Decision, Info, Observation, Policy, Worl
 from videoatlas_gym.actions import Action, decode
 from videoatlas_gym.env import VideoAtlasEnv
 from videoatlas_gym.memory import DeadZones
-from videoatlas_gym.state import AtlasState
 from videoatlas_gym.tasks import Task
 from videoatlas_gym.trajectory import Trajectory
 from videoatlas_gym.usage import BudgetExceeded, Usage
@@ -82,7 +81,7 @@ def rollout(env: gym.Env, policy: Policy, *, seed: int | None = None, task: int 
         a budget that the first view exceeds gives `budget_exceeded` and the score 0.0.
     """
     started, base = time.perf_counter(), env.unwrapped
-    trajectory = Trajectory(task, seed)
+    trajectory = Trajectory(task, seed, representative=base.representative)
     episode = Episode(trajectory=trajectory)
     try:
         asked = base.task_at(task)
@@ -151,7 +150,7 @@ def _conclude_unbegun(
 
 
 def _conclude(episode: Episode, env: gym.Env, info: Info) -> None:
-    base, state = env.unwrapped, env.unwrapped.state
+    base = env.unwrapped
     _name_task(episode, base.task)
     episode.usage = base.ledger.usage
     episode.infra_error = info.get("infra_error", "")
@@ -161,22 +160,22 @@ def _conclude(episode: Episode, env: gym.Env, info: Info) -> None:
     if not episode.infra_error:
         episode.score = info["score"]
         episode.answer, episode.evidence = info["answer"], info["evidence"]
-    _measure(episode, state)
+    _measure(episode, base)
 
 
 def _name_task(episode: Episode, task: Task) -> None:
     episode.task_id, episode.kind, episode.group = task.task_id, task.kind, task.group
 
 
-def _measure(episode: Episode, state: AtlasState) -> None:
-    geometry = state.geometry
+def _measure(episode: Episode, base: VideoAtlasEnv) -> None:
+    state, geometry = base.state, base.state.geometry
     opened = [geometry.span(cell) for cell in state.visited if cell.depth > 0]
     duration = geometry.duration_seconds
     episode.deepest = max(cell.depth for cell in state.visited)
     episode.resolution_seconds = geometry.resolution_seconds(episode.deepest)
     episode.coverage_explored = DeadZones().add(*opened).duration_seconds / duration
     episode.duration_seconds = duration
-    moments = [geometry.midpoints(cell) for cell in state.visited]
+    moments = [base.moments_shown(cell) for cell in state.visited]
     counts, _ = np.histogram(np.concatenate(moments), LOOKED_BINS, (0.0, duration))
     episode.looked = counts.tolist()
     episode.coverage_dead = state.dead_zones.duration_seconds / duration

@@ -9,7 +9,7 @@ from videoatlas_gym.env import VideoAtlasEnv
 from videoatlas_gym.span import total_seconds
 from videoatlas_gym.tasks import FrameSearchTasks
 from videoatlas_gym.video import ConcatSource, TileCache, VideoReader
-from videoatlas_gym.video.concat import join_to_duration
+from videoatlas_gym.video.joining import join_to_duration
 
 pytestmark = pytest.mark.data
 

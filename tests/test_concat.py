@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from videoatlas_gym.subtitles import Cue, Subtitles
 from videoatlas_gym.video import Frame, VideoReader, VideoSource
-from videoatlas_gym.video.concat import ConcatSource, Part, join_to_duration
+from videoatlas_gym.video.concat import ConcatSource, Part
+from videoatlas_gym.video.joining import join_to_duration
 from videoatlas_gym.video.part import rotate_hue
 from videoatlas_gym.video.source import LETTERBOX_RGB
 from videoatlas_gym.video.synthesis import numbered_frames, write_video

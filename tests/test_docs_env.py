@@ -5,7 +5,7 @@ import math
 import re
 
 import numpy as np
-from worlds import TILE, DrawnSource, act, choice, small_env, spoken, walk
+from worlds import TILE, DrawnSource, KeyedSource, act, choice, small_env, spoken, walk
 
 from videoatlas_gym import ACTIONS, FrameSearchEnv, VideoAtlasEnv
 from videoatlas_gym.actions import MAX_CHOICES, Action, codes
@@ -95,6 +95,8 @@ def infos():
     env = small_env(choice(DrawnSource(2.0)), strip=True)
     env.reset()
     yield act(env, Action("ZOOM", 0))[1], {"always", "after a step", "zoom", "zoom with strip"}
+    env = small_env(choice(KeyedSource()), representative="keyframe")
+    yield env.reset()[1], {"always", "keyframe"}
     source = DrawnSource()
     env = small_env(choice(source))
     env.reset()

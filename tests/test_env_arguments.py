@@ -7,6 +7,7 @@ import pytest
 from worlds import (
     TILE,
     DrawnSource,
+    KeyedSource,
     act,
     cell_pixels,
     choice,
@@ -182,6 +183,14 @@ def strip():
         assert ("strip" in info) == asked
 
 
+def representative():
+    env = small_env(choice(KeyedSource(every=10.0)), representative="keyframe")
+    assert numbers(env.reset()[0]["view"], 2) == [120, 400, 640, 880]
+    assert numbers(small_env(choice(KeyedSource())).reset()[0]["view"], 2) == [128, 384, 640, 896]
+    with pytest.raises(ValueError, match="unknown representative 'keyframes'. Did you mean"):
+        small_env(representative="keyframes")
+
+
 def first_view_cells():
     def grey(env, seed=0):
         view = env.reset(seed=seed)[0]["view"]
@@ -280,7 +289,8 @@ def max_truth_share():
 
 ENV_CASES = [
     *(video, question, options, answer, spans, tasks, subtitles, grid_size, tile_size, max_depth),
-    *(traversal, max_steps, budget, reward, gamma, labels, strip, first_view_cells),
+    *(traversal, max_steps, budget, reward, gamma, labels, strip, representative),
+    first_view_cells,
     *(min_expand_seconds, investigate_seconds, min_confidence, dead_zones),
     *(finish_requires_evidence, cache, render_mode),
 ]

@@ -24,6 +24,7 @@ FLOW = (
         "render",
         "observation",
         "recent",
+        "previews",
         "viewer",
         "tasks",
         "rewards",

@@ -109,6 +109,29 @@ class DrawnSource(VideoSource):
         return rgb
 
 
+class KeyedSource(DrawnSource):
+    """A drawn video with a key frame every so many seconds, from the first frame on."""
+
+    def __init__(self, seconds=256.0, every=10.0, **options):
+        super().__init__(seconds, **options)
+        self.every = every
+
+    def fingerprint(self):
+        return f"{super().fingerprint()} {self.every}"
+
+    def key_frames_at(self, seconds, spans, size=None):
+        keys = np.arange(0.0, self.duration_seconds, self.every).tolist()
+        nearest = [
+            min(
+                (key for key in keys if key in span),
+                key=lambda key: abs(key - moment),
+                default=None,
+            )
+            for moment, span in zip(seconds, spans, strict=True)
+        ]
+        return [None if key is None else self._frame(key, size) for key in nearest]
+
+
 def spoken(duration, every=8.0, text="第{}句"):
     """Subtitles through a whole video: a numbered cue every few seconds."""
     count = int(duration / every)

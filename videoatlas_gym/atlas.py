@@ -136,7 +136,8 @@ def _expand(state: AtlasState, action: Action) -> AtlasState:
 
 
 def _enter(state: AtlasState, cell: Cell) -> AtlasState:
-    return state.changed(current=cell, scan=None, zoomed=None, looks=state.looks + 1)
+    place = {"current": cell, "shown_moments": (), "scan": None, "zoomed": None}
+    return state.changed(**place, looks=state.looks + 1)
 
 
 def _zoom(state: AtlasState, action: Action) -> AtlasState:
@@ -194,7 +195,7 @@ def _backtrack(state: AtlasState, action: Action) -> AtlasState:
     if state.scan is not None:
         return state.changed(scan=None)
     left = _rule_out(state, state.current)
-    return left.changed(current=state.current.parent)
+    return left.changed(current=state.current.parent, shown_moments=())
 
 
 def _finish(state: AtlasState, action: Action) -> AtlasState:

@@ -29,6 +29,7 @@ from videoatlas_gym.arguments import (
 )
 from videoatlas_gym.errors import IllegalAction, one_of
 from videoatlas_gym.observation import MAX_PATH, observation_space
+from videoatlas_gym.previews import Previews
 from videoatlas_gym.rewards import Transition, given_answer, reward_terms, reward_weights
 from videoatlas_gym.span import Cell, GridGeometry
 from videoatlas_gym.state import AtlasState, Rules
@@ -36,6 +37,7 @@ from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.tasks import FrameSearchTasks, Task, TaskSet, make_task_set
 from videoatlas_gym.usage import Budget, BudgetExceeded, Ledger, Usage
 from videoatlas_gym.video import CachedSource, TileCache, VideoError, VideoSource, as_cache
+from videoatlas_gym.video.preview import KEYFRAME, REPRESENTATIVES, Representative
 from videoatlas_gym.viewer import Kept, Question, Viewer
 
 Observation = dict[str, NDArray]
@@ -148,6 +150,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
     | is_legal | always | whether the last action was legal |
     | usage | always | what was spent: steps, frames, views, model calls and tokens |
     | frame | zoom | a `Frame` at native resolution: rgb, seconds, pts; bit-equal to the decoder |
+    | representative | keyframe | float64 (n,): time of the frame each cell shows, NaN for none |
     | strip | zoom with strip | tuple of the leaf cell's frames |
     | reward_terms | after a step | the weighted terms of the reward |
     | answer | end | what was answered, or None |
@@ -169,6 +172,10 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
       seconds.
     - `reward`, `gamma`: a preset or weights; the learner's discount for the shaping term.
     - `labels`: burn cell indices into grids. `strip`: zooming a leaf cell shows all its frames.
+    - `representative`: the frame that stands for a cell of a grid. "midpoint": the exact frame at
+      its middle. "keyframe": a preview, the key frame nearest to the middle inside the cell, and
+      the exact frame at the middle where there is none; see docs/preview.md. What is zoomed and
+      kept is then the frame that was shown.
     - `first_view_cells`: a number or (low, high) of cells shown at first, the rest grey.
     - `min_expand_seconds`, `investigate_seconds`, `min_confidence`, `dead_zones` ("on_leave",
       "never"), `finish_requires_evidence`: the rules, see `state.Rules`.
@@ -204,6 +211,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         gamma: float = 0.99,
         labels: bool = False,
         strip: bool = False,
+        representative: Representative = "midpoint",
         first_view_cells: int | tuple[int, int] | None = None,
         min_expand_seconds: float = 1.0,
         investigate_seconds: float = 30.0,
@@ -232,6 +240,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         self._weights, self._gamma = reward_weights(reward), checked_gamma(gamma)
         self._labels, self._strip = bool(labels), bool(strip)
         self._cache = None if cache is None else as_cache(cache)
+        self._representative = one_of("representative", representative, REPRESENTATIVES)
         self._first_view_cells = checked_first_view(first_view_cells, grid_size**2)
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
@@ -277,6 +286,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
 
     def _see(self, state: AtlasState) -> tuple[Observation, Info]:
         """Go to a state, unless what is to be seen there cannot be shown."""
+        state = self._viewer.settled(state)
         seen = self._viewer.look(state, self._ledger, self._max_steps)
         self._state, self._last = state, seen
         return _copies(seen)
@@ -308,6 +318,7 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._strip,
             self._draw_hidden(),
             self._kept_of(task, source),
+            Previews(source, self._tile_size) if self._representative == KEYFRAME else None,
         )
 
     def _kept_of(self, task: Task, source: CachedSource) -> Kept:
@@ -479,6 +490,19 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         return self._viewer.source
 
     @property
+    def representative(self) -> Representative:
+        """What stands for the cells of grids: "midpoint" or "keyframe"."""
+        return self._representative
+
+    def moments_shown(self, cell: Cell) -> NDArray[np.float64]:
+        """Return the moments that stand for the cells of a cell's grid, in seconds, shape (n,).
+
+        In previews these are known once the grid was displayed; until then they are midpoints.
+        """
+        known = {} if self._viewer.previews is None else self._viewer.previews.moments
+        return known.get(cell, self.state.geometry.midpoints(cell))
+
+    @property
     def telemetry(self) -> dict[str, int]:
         """Work behind the scenes: what no budget counts, since it depends on caches.
 
@@ -583,7 +607,10 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
         where = f"{clock(state.span.start_seconds)} - {clock(state.span.end_seconds)}"
         if state.zoomed is not None:
             where = f"cell {state.zoomed} at {clock(state.view.moments[state.zoomed])}"
-        return f"{state.view_kind} {state.current}  {where}  |  {self._viewer.question.query}"
+        marked = "  |  key frames" * self._viewer.is_preview(state)
+        return (
+            f"{state.view_kind} {state.current}  {where}{marked}  |  {self._viewer.question.query}"
+        )
 
     def close(self) -> None:
         """Release the video's decoders; forks share them and leave them open."""

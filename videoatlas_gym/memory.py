@@ -26,7 +26,7 @@ class Evidence:
     """One find: a moment worth keeping and the span it stands for."""
 
     seconds: float
-    """The moment whose picture is the evidence: the midpoint of the cell it was kept from."""
+    """The moment whose picture is the evidence: that of the frame that the cell showed."""
     span: Span
     """What it stands for; `seconds` lies inside."""
     confidence: float = 1.0

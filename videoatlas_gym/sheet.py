@@ -22,11 +22,19 @@ from PIL import Image
 
 from videoatlas_gym import render
 from videoatlas_gym.cli import Parser, parse_tile_size, run_command
+from videoatlas_gym.errors import one_of
 from videoatlas_gym.files import replacing
 from videoatlas_gym.span import Cell, GridGeometry, Span
 from videoatlas_gym.subtitles import Subtitles, resolve_subtitles
 from videoatlas_gym.tasks import find_files
 from videoatlas_gym.video import CachedSource, ConcatSource, Part, TileCache, VideoReader, as_cache
+from videoatlas_gym.video.preview import (
+    MIDPOINT,
+    REPRESENTATIVES,
+    Representative,
+    Shown,
+    shown_for,
+)
 
 MAX_PIXELS = 64 << 20
 """Bigger sheets are refused: few programs show them, and drawing them takes gigabytes."""
@@ -75,6 +83,7 @@ def sheet(
     times: bool = False,
     subtitles: str | Path | Subtitles | None = None,
     cache: TileCache | str | Path | None = None,
+    representative: Representative = "midpoint",
 ) -> NDArray[np.uint8]:
     """Draw the grid of a cell. Decodes K * K frames, one for the middle of each cell.
 
@@ -84,9 +93,12 @@ def sheet(
         grid_size: K, cells per side.
         tile_size: (width, height) of a cell in pixels.
         labels: Burn in the index of each cell.
-        times: Burn in the time at the middle of each cell, which its frame is on display at.
+        times: Burn in the time at the middle of each cell, which its frame is on display at; of a
+            key frame its own time.
         subtitles: "auto" for those beside or inside each video, or a file on the joined timeline.
         cache: Where tiles are looked up and kept: a cache, or a directory. None keeps none.
+        representative: "midpoint", or "keyframe" for a preview: the key frame nearest to the middle
+            of each cell inside it, decoded alone, and the frame at the middle where there is none.
 
     Returns:
         uint8 (K * height, K * width, 3).
@@ -97,10 +109,12 @@ def sheet(
         SubtitleError: If the subtitles cannot be read.
     """
     names = [videos] if isinstance(videos, str | Path) else videos
+    one_of("representative", representative, REPRESENTATIVES)
     _check_size(grid_size, tile_size)
     with _open_videos(_files(names), subtitles, cache) as source:
         place = _place(source, path, grid_size, subtitles)
-        return _draw(place, tile_size, labels=labels, times=times)
+        shown = _shown(place, tile_size, representative)
+        return _draw(place, shown, tile_size, labels=labels, times=times)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,16 +125,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: Namespace) -> int:
     began = time.monotonic()
     path, tile_size = _parse_path(options.path), parse_tile_size(options.tile_size)
+    one_of("representative", options.representative, REPRESENTATIVES)
     _check_size(options.grid_size, tile_size)
     files = _files(options.videos)
     out = _checked_output(Path(options.out), files)
     with _open_videos(files, options.subtitles, options.cache) as source:
         place = _place(source, path, options.grid_size, options.subtitles)
-        picture = _draw(place, tile_size, labels=options.labels, times=options.times)
+        shown = _shown(place, tile_size, options.representative)
+        picture = _draw(place, shown, tile_size, labels=options.labels, times=options.times)
         _write(out, picture)
         print(
             f"{out}: {_described(place, files)}, {picture.shape[1]}x{picture.shape[0]} pixels; "
             f"{source.frames_decoded} frames decoded in {time.monotonic() - began:.1f} s."
+            f"{_preview_note(shown, options.representative)}"
             f"{_notes(place, has_asked_subtitles=options.subtitles is not None)}"
         )
     return 0
@@ -135,6 +152,12 @@ def _parser() -> Parser:
     add("--tile-size", default="320x180", metavar="WxH", help="pixels of a cell (320x180)")
     add("--labels", action=BooleanOptionalAction, default=True, help="number the cells")
     add("--times", action="store_true", help="write the time of each cell beside its number")
+    add(
+        "--representative",
+        default=MIDPOINT,
+        metavar="KIND",
+        help="frame of a cell: midpoint, or keyframe for a cheap preview (midpoint)",
+    )
     add("--subtitles", metavar="auto|FILE", help="write what is said during each cell")
     add("--cache", metavar="DIR", help="keep decoded tiles there, and take those that are there")
     add("-o", "--out", required=True, metavar="FILE", help="picture to write: .png, .jpg or .jpeg")
@@ -213,17 +236,28 @@ def _check_size(grid_size: int, tile_size: tuple[int, int]) -> None:
         )
 
 
-def _draw(
-    place: Place, tile_size: tuple[int, int], *, labels: bool, times: bool
-) -> NDArray[np.uint8]:
+def _shown(place: Place, tile_size: tuple[int, int], representative: Representative) -> list[Shown]:
+    """Decode what stands for each cell."""
     moments = place.geometry.midpoints(place.cell).tolist()
+    spans = [Span(*edges) for edges in pairwise(place.geometry.edges(place.cell).tolist())]
+    return shown_for(place.source, moments, spans, tile_size, representative=representative)
+
+
+def _draw(
+    place: Place,
+    shown: Sequence[Shown],
+    tile_size: tuple[int, int],
+    *,
+    labels: bool,
+    times: bool,
+) -> NDArray[np.uint8]:
     spans = pairwise(place.geometry.edges(place.cell).tolist())
     captions = []
-    for index, (moment, span) in enumerate(zip(moments, spans, strict=True)):
-        shown = [str(index)] * labels + [_clock(moment, place.cell_seconds)] * times
-        captions.append((" at ".join(shown), place.subtitles.text(*span)))
+    for index, (chosen, span) in enumerate(zip(shown, spans, strict=True)):
+        said = [str(index)] * labels + [_clock(chosen.moment, place.cell_seconds)] * times
+        captions.append((" at ".join(said), place.subtitles.text(*span)))
     side = place.geometry.grid_size
-    tiles = place.source.tiles_at(moments, *tile_size)
+    tiles = np.stack([chosen.frame.rgb for chosen in shown])
     # The scratchpad's sheet cuts captions to their tile; the plain contact sheet does not.
     return render.scratchpad_sheet(tiles, captions, columns=side, rows=side, tile_size=tile_size)
 
@@ -251,6 +285,17 @@ def _described(place: Place, files: Sequence[Path]) -> str:
     return (
         f"{what}, {_clock(start, place.cell_seconds)} to {_clock(end, place.cell_seconds)}, "
         f"{side} x {side} cells of {_length(place.cell_seconds)}"
+    )
+
+
+def _preview_note(shown: Sequence[Shown], representative: Representative) -> str:
+    """Say of a preview what it shows."""
+    if representative == MIDPOINT:
+        return ""
+    num_keys = sum(chosen.is_key for chosen in shown)
+    return (
+        f" A preview: {num_keys} of {len(shown)} cells show a key frame, the others the frame at "
+        "their middle."
     )
 
 

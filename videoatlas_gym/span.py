@@ -157,6 +157,18 @@ class GridGeometry:
                     f"grid; indices go from 0 to {self.num_cells - 1}, row by row."
                 )
 
+    def check_inside(self, cell: Cell, moments: Sequence[float]) -> None:
+        """Raise ValueError unless there is one moment inside each child of a cell, in order."""
+        edges, inside = self.edges(cell), np.array(moments)
+        if (
+            inside.shape != (self.num_cells,)
+            or not ((edges[:-1] <= inside) & (inside < edges[1:])).all()
+        ):
+            raise ValueError(
+                f"there must be one moment inside each of the {self.num_cells} cells of cell "
+                f"{cell}, got {len(inside)} moments; leave them out for midpoints."
+            )
+
     def span(self, cell: Cell) -> Span:
         """The span of a cell; the children's spans tile it exactly."""
         index, divisions = self._index(cell), self.num_cells**cell.depth

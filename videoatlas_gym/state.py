@@ -85,7 +85,7 @@ class View:
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     moments: NDArray[np.float64]
-    """The moment whose frame stands for each cell: its midpoint."""
+    """The moment whose frame stands for each cell: its midpoint, or in a preview a key frame's."""
 
     @cached_property
     def spans(self) -> NDArray[np.float64]:
@@ -114,6 +114,9 @@ class AtlasState:
     scan: Scan | None = None
     zoomed: int | None = None
     """The zoomed cell's index in the base view (scan if there is one, else grid)."""
+    shown_moments: tuple[float, ...] = ()
+    """Where the current grid shows key frames, the moment of each cell's frame, in seconds (see
+    `previews`); empty for midpoints."""
     scratchpad: Scratchpad = Scratchpad()
     dead_zones: DeadZones = DeadZones()
     queue: tuple[Cell, ...] = ()
@@ -136,6 +139,8 @@ class AtlasState:
             self.geometry.check(cell)
         if not self.current.is_within(self.region):
             raise ValueError(f"cell {self.current} lies outside the region {self.region}.")
+        if self.shown_moments:
+            self.geometry.check_inside(self.current, self.shown_moments)
         if self.current not in self.visited:
             object.__setattr__(self, "visited", self.visited | {self.current})
 
@@ -153,7 +158,7 @@ class AtlasState:
             if name in _FIELDS or moved.isdisjoint(_RESTS_ON.get(name, _FIELDS)):
                 other.__dict__[name] = value
         other.__dict__.update(changes)
-        if not moved.isdisjoint(("current", "region", "geometry", "visited")):
+        if not moved.isdisjoint(("current", "region", "geometry", "shown_moments", "visited")):
             other.__post_init__()
         return other
 
@@ -176,8 +181,9 @@ class AtlasState:
     def view(self) -> View:
         """The cells of the base view."""
         if not self.scan:
-            edges = self.geometry.edges(self.current)
-            return View(edges[:-1], edges[1:], self.geometry.midpoints(self.current))
+            edges, moments = self.geometry.edges(self.current), self.shown_moments
+            chosen = locked(np.array(moments)) if moments else self.geometry.midpoints(self.current)
+            return View(edges[:-1], edges[1:], chosen)
         edges = locked(split(self.scan.span, self.num_cells))
         return View(edges[:-1], edges[1:], locked((edges[:-1] + edges[1:]) / 2))
 
@@ -303,6 +309,7 @@ class AtlasState:
             "current": list(self.current.path),
             "scan": self.scan and asdict(self.scan),
             "zoomed": self.zoomed,
+            **({"shown_moments": list(self.shown_moments)} if self.shown_moments else {}),
             "scratchpad": [find.to_json() for find in self.scratchpad.finds],
             "dead_zones": [[z.start_seconds, z.end_seconds] for z in self.dead_zones.spans],
             "queue": [list(cell.path) for cell in self.queue],
@@ -326,6 +333,7 @@ class AtlasState:
             region=Cell(tuple(data["region"])),
             current=Cell(tuple(data["current"])),
             scan=Scan(scan["anchor"], scan["side"], Span(**scan["span"])) if scan else None,
+            shown_moments=tuple(data.get("shown_moments", ())),
             scratchpad=Scratchpad(tuple(map(Evidence.from_json, data["scratchpad"]))),
             dead_zones=DeadZones(tuple(Span(*zone) for zone in data["dead_zones"])),
             queue=tuple(Cell(tuple(path)) for path in data["queue"]),
@@ -338,7 +346,8 @@ _FIELDS = frozenset(f.name for f in fields(AtlasState))
 _PLACE = ("geometry", "current", "scan")
 _MEMORY = ("rules", "scratchpad", "dead_zones")
 _RESTS_ON: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("span", "view"), _PLACE),
+    "span": _PLACE,
+    "view": (*_PLACE, "shown_moments"),
     **dict.fromkeys(("dead", "alive", "expandable"), (*_PLACE, *_MEMORY)),
     "fits_deeper": (*_PLACE, "rules"),
     "held": (*_PLACE, "scratchpad"),

@@ -21,6 +21,7 @@ from videoatlas_gym.actions import Action
 from videoatlas_gym.env import VideoAtlasEnv
 from videoatlas_gym.files import replacing
 from videoatlas_gym.state import AtlasState
+from videoatlas_gym.video.preview import MIDPOINT
 
 SCHEMA_VERSION = 1
 
@@ -34,6 +35,8 @@ class Trajectory:
     seed: int | None = None
     """The seed given to `reset`."""
     events: list[dict[str, Any]] = field(default_factory=list)
+    representative: str = "midpoint"
+    """What stood for the cells of grids; see `VideoAtlasEnv`."""
 
     def add_action(
         self, action: Action, *, is_legal: bool = True, text: str = "", fork: int | None = None
@@ -70,6 +73,7 @@ class Trajectory:
             "schema_version": SCHEMA_VERSION,
             "task_index": self.task_index,
             "seed": self.seed,
+            **({} if self.representative == MIDPOINT else {"representative": self.representative}),
             "events": self.events,
         }
 
@@ -85,7 +89,8 @@ class Trajectory:
                 f"cannot read a trajectory of schema {data.get('schema_version')!r}; this version "
                 f"reads {SCHEMA_VERSION}. Use the version that wrote it."
             )
-        return cls(data["task_index"], data["seed"], list(data["events"]))
+        representative = data.get("representative", MIDPOINT)
+        return cls(data["task_index"], data["seed"], list(data["events"]), representative)
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON lines, atomically: a header, then an event per line."""
@@ -134,7 +139,15 @@ def replay(env: VideoAtlasEnv, trajectory: Trajectory) -> Iterator[Moment]:
     Yields:
         What `reset` returned (as a step without reward), then one entry per event, those of forks
         left out.
+
+    Raises:
+        ValueError: If other frames stand for the cells than did then.
     """
+    if env.representative != trajectory.representative:
+        raise ValueError(
+            f"the episode was played with representative={trajectory.representative!r}, this "
+            f"environment has {env.representative!r}: other frames were shown. Make it alike."
+        )
     options = {"task": trajectory.task_index}
     yield _still(*env.reset(seed=trajectory.seed, options=options))
     forks: dict[int, VideoAtlasEnv] = {}

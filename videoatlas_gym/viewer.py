@@ -30,6 +30,7 @@ from videoatlas_gym.observation import (
     place,
     position,
 )
+from videoatlas_gym.previews import Previews
 from videoatlas_gym.recent import Recent
 from videoatlas_gym.span import STRIP_FRAMES
 from videoatlas_gym.state import AtlasState, locked
@@ -119,6 +120,14 @@ class Viewer:
     hidden: NDArray[np.bool_] | None = None
     """Cells left grey until the first look, shape (n,)."""
     kept: Kept = field(default_factory=Kept)
+    previews: Previews | None = None
+    """Chooses the frames of grids, where these are not those at the midpoints."""
+
+    def settled(self, state: AtlasState) -> AtlasState:
+        """Return the state with the moments that its grid shows here, as `look` needs it."""
+        if self.previews is not None:
+            return self.previews.settled(state, self._shown(state))
+        return state.changed(shown_moments=()) if state.shown_moments else state
 
     def look(
         self, state: AtlasState, ledger: Ledger, max_steps: int | None = None
@@ -173,11 +182,26 @@ class Viewer:
     def _view(self, state: AtlasState) -> Picture:
         place = (state.current, state.scan)
         if state.zoomed is not None:
-            return self.kept.pictures.get((*place, state.zoomed), lambda: self._zoom(state))
+            moment = float(state.view.moments[state.zoomed])
+            key = (*place, state.zoomed, moment)
+            return self.kept.pictures.get(key, lambda: self._zoom(state))
         hidden = self._hidden(state)
         place += (None if hidden is None else hidden.tobytes(),)
         key = (*place, state.cell_status.tobytes())
         return self.kept.pictures.get(key, lambda: self._grid(state, hidden, place))
+
+    def _said_of(self, frames: Sequence[Frame], shown: NDArray[np.bool_]) -> dict[str, Any]:
+        """In previews, tell the time of the frame that each cell shows."""
+        if self.previews is None:
+            return {}
+        seconds = np.full(len(shown), np.nan)
+        seconds[shown] = [frame.seconds for frame in frames]
+        return {"representative": locked(seconds)}
+
+    def _shown(self, state: AtlasState) -> NDArray[np.bool_]:
+        """Which cells of the base view show a frame, shape (n,)."""
+        hidden = self._hidden(state)
+        return state.alive if hidden is None else state.alive & ~hidden
 
     def _hidden(self, state: AtlasState) -> NDArray[np.bool_] | None:
         return self.hidden if state.looks == 0 and not state.current.path else None
@@ -185,11 +209,8 @@ class Viewer:
     def _grid(
         self, state: AtlasState, hidden: NDArray[np.bool_] | None, place: tuple[Hashable, ...]
     ) -> Picture:
-        shown = state.alive if hidden is None else state.alive & ~hidden
-        moments = state.view.moments[shown].tolist()
-        frames = self.kept.frames.get(
-            (*place, shown.tobytes()), lambda: self.source.frames_at(moments, self.tile_size)
-        )
+        shown = self._shown(state)
+        frames = self.kept.frames.get((*place, shown.tobytes()), lambda: self._frames(state, shown))
         tiles = [frame.rgb for frame in frames]
         if len(tiles) < state.num_cells:
             drawn = iter(tiles)
@@ -201,7 +222,13 @@ class Viewer:
             hidden=hidden,
             labels=[str(i) for i in range(state.num_cells)] if self.labels else None,
         )
-        return Picture.of(sheet, frames)
+        return Picture.of(sheet, frames, **self._said_of(frames, shown))
+
+    def _frames(self, state: AtlasState, shown: NDArray[np.bool_]) -> list[Frame]:
+        """Frames of the shown cells of a grid or scan, as tiles."""
+        if self.previews is not None and not state.scan:
+            return [chosen.frame for chosen in self.previews.chosen(state, shown)]
+        return self.source.frames_at(state.view.moments[shown].tolist(), self.tile_size)
 
     @cached_property
     def _blank(self) -> NDArray[np.uint8]:
@@ -211,8 +238,9 @@ class Viewer:
     def _zoom(self, state: AtlasState) -> Picture:
         width, height = self.grid_size * self.tile_size[0], self.grid_size * self.tile_size[1]
         frame = self.source.frame_at(float(state.view.moments[state.zoomed]))
+        said = self._said_of([frame], np.arange(state.num_cells) == state.zoomed)
         if not self.strip or state.scan or state.fits_deeper[state.zoomed]:
-            return Picture.of(self._fitted(frame, width, height), [frame], frame=frame)
+            return Picture.of(self._fitted(frame, width, height), [frame], frame=frame, **said)
         frames = self._strip_frames(state)
         sheet = frames[0].rgb
         if len(frames) > 1:
@@ -221,7 +249,7 @@ class Viewer:
             tiles = [render.letterbox(frame.rgb, *cell) for frame in frames]
             sheet = render.contact_sheet(tiles, columns=columns)
         sheet = render.letterbox(sheet, width, height)
-        return Picture.of(sheet, [frame, *frames], frame=frame, strip=tuple(frames))
+        return Picture.of(sheet, [frame, *frames], frame=frame, strip=tuple(frames), **said)
 
     def _fitted(self, frame: Frame, width: int, height: int) -> NDArray[np.uint8]:
         """The frame as a view. Scaling costs more than many steps: the cache keeps the result."""
@@ -298,6 +326,10 @@ class Viewer:
         """The same with cell indices burnt in, for people; it draws on its own."""
         return replace(self, labels=True, kept=Kept())
 
+    def is_preview(self, state: AtlasState) -> bool:
+        """Whether key frames stand for the cells that are displayed."""
+        return self.previews is not None and state.view_kind == "grid"
+
     def summary(self, state: AtlasState, usage: dict[str, int]) -> str:
         """Say in words where the agent is: the `ansi` render mode."""
         clock, span = render.clock, state.span
@@ -308,7 +340,9 @@ class Viewer:
                 f"query    {self.question.text}",
                 f"view     {state.view_kind} of cell {state.current} at depth "
                 f"{state.current.depth} of {state.rules.max_depth}: "
-                f"{clock(span.start_seconds)} to {clock(span.end_seconds)}",
+                f"{clock(span.start_seconds)} to {clock(span.end_seconds)}"
+                + ", key frames"
+                * self.is_preview(state),
                 f"evidence {', '.join(kept) or 'none'}",
                 f"dead     {dead:.0%} of the video",
                 f"spent    {usage['steps']} steps, {usage['frames']} frames",

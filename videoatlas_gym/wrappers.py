@@ -214,7 +214,7 @@ class BlindObservation(_AtlasWrapper):
         grey = {k: np.full_like(observation[k], HIDDEN_RGB[0]) for k in ("view", "scratchpad")}
         texts = {"subtitles", "subtitle_features"} & set(observation)
         blank = {k: np.zeros_like(observation[k]) for k in texts}
-        hidden = {k: v for k, v in info.items() if k not in ("frame", "strip")}
+        hidden = {k: v for k, v in info.items() if k not in ("frame", "strip", "representative")}
         hidden["subtitles"] = ("",) * len(info["subtitles"])
         if "evidence" in hidden:
             hidden["evidence"] = [item | {"subtitle": ""} for item in hidden["evidence"]]

@@ -7,7 +7,8 @@ pictures of any of them, in memory or in a directory. All are a `VideoSource`. W
 
 from videoatlas_gym.video.cache import TileCache, as_cache
 from videoatlas_gym.video.cached import CachedSource
-from videoatlas_gym.video.concat import ConcatSource, join_to_duration
+from videoatlas_gym.video.concat import ConcatSource
+from videoatlas_gym.video.joining import join_to_duration
 from videoatlas_gym.video.part import Part
 from videoatlas_gym.video.reader import VideoReader
 from videoatlas_gym.video.source import (

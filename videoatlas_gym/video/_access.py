@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import av
 import numpy as np
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from videoatlas_gym.video._deadline import Deadline, OutOfTime
 from videoatlas_gym.video._facts import Facts, find_facts
 from videoatlas_gym.video._groups import GroupReader
+from videoatlas_gym.video._keys import KeyFinder, Place
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._run import LostPicture
 from videoatlas_gym.video._track import Limits, Track
@@ -150,6 +152,43 @@ class Access:
         finally:
             self._count(self._groups.num_decoded - before)
         return {tick: Shown(pts, rgb) for tick, (pts, rgb) in found.items()}
+
+    def key_pictures(
+        self, places: Sequence[Place], size: tuple[int, int] | None
+    ) -> dict[Place, Shown]:
+        """Return the key frames nearest to moments, where there are any in their spans.
+
+        Args:
+            places: In the order of their moments.
+            size: Of a tile; None for native pixels.
+
+        Raises:
+            Unreadable: If the time is over.
+        """
+        if self.facts.fallback is not None or self.facts.is_reordered:
+            return {}
+        before = self._groups.num_decoded
+        self._walk.stop()
+        finder, chosen = KeyFinder(self.track, self.facts), {}
+
+        def keys() -> Iterator[Packet]:
+            for place in places:
+                key = finder.nearest(place)
+                if key is not None:
+                    is_new = key.pts not in chosen.values()
+                    chosen[place] = key.pts
+                    if is_new:
+                        yield key
+
+        try:
+            found = self._groups.read_keys(keys(), size, self.track.deadline)
+        except OutOfTime as error:
+            raise Unreadable(places[0].tick) from error
+        except UNREADABLE:
+            return {}
+        finally:
+            self._count(self._groups.num_decoded - before)
+        return {place: Shown(pts, found[pts]) for place, pts in chosen.items() if pts in found}
 
     def _walked(self, tick: int, size: tuple[int, int] | None, known: dict[int, Shown]) -> Shown:
         """Walk to a tick; `known` holds what was painted on the way before."""

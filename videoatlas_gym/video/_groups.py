@@ -141,6 +141,23 @@ class GroupReader:
         self._num_decoded_before += sum(twin.num_decoded for twin in self._twins or ())
         self._twins = None
 
+    def read_keys(
+        self, keys: Iterator[Packet], size: tuple[int, int] | None, deadline: Deadline
+    ) -> Pictures:
+        """Decode key frames, each alone; return those that turn out to be what they are marked as.
+
+        Raises:
+            OutOfTime: If the deadline passes.
+        """
+        groups = (
+            Group(key.pts, (key,), frozenset({key.pts}), {key.pts: key.pts}, 0, key.size)
+            for key in keys
+        )
+        shown: Pictures = {}
+        for _, pictures in decoded(groups, self._decoders(), size, deadline):
+            shown |= pictures or {}
+        return shown
+
     def _decoders(self) -> Sequence[GroupDecoder]:
         if self._first_look is None:
             return [self._own]

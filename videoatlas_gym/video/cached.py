@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from videoatlas_gym.span import Span
 from videoatlas_gym.video._layout import Facts
 from videoatlas_gym.video.cache import TileCache, as_cache
 from videoatlas_gym.video.source import Frame, VideoSource
@@ -97,6 +99,40 @@ class CachedSource(VideoSource):
             for index in lacking:
                 tiles[index] = decoded[seconds[index]].rgb
         return tiles
+
+    def key_frames_at(
+        self,
+        seconds: Sequence[float],
+        spans: Sequence[Span],
+        size: tuple[int, int] | None = None,
+    ) -> list[Frame | None]:
+        """As the source has them; kept in memory, apart from the frames on display then.
+
+        So a preview never passes for an exact frame, nor gets to the disk.
+        """
+        name, box = f"{self.fingerprint()} key", size or (0, 0)
+        places = list(zip(seconds, spans, strict=True))
+        keys = [(f"{name} {moment}", *astuple(span)) for moment, span in places]
+        found: list[Frame | None] = [None] * len(places)
+        lacking = []
+        for index, key in enumerate(keys):
+            known = self.cache.times(key)  # the frame's pts and seconds; nothing for no key frame
+            rgb = None
+            if known is not None and len(known):
+                rgb = self.cache.get(name, int(known[0]), *box)
+                found[index] = None if rgb is None else Frame(rgb, float(known[1]), int(known[0]))
+            if known is None or (len(known) and rgb is None):
+                lacking.append(index)
+        if lacking:
+            moments, within = zip(*(places[index] for index in lacking), strict=True)
+            decoded = self.source.key_frames_at(moments, within, size)
+            for index, frame in zip(lacking, decoded, strict=True):
+                found[index] = frame
+                facts = [] if frame is None else [frame.pts, frame.seconds]
+                self.cache.put_times(keys[index], np.array(facts, np.float64))
+                if frame is not None:
+                    self.cache.put(name, frame.pts, *box, frame.rgb)
+        return found
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """As the source has it; spans asked for before are remembered while there is room."""

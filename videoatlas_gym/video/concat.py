@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
@@ -30,7 +30,12 @@ from videoatlas_gym.video.part import Part, boxed, changed, picture_window
 from videoatlas_gym.video.reader import VideoReader
 from videoatlas_gym.video.source import Frame, VideoSource
 
-__all__ = ["ConcatSource", "Part", "join_to_duration"]
+__all__ = ["ConcatSource", "Part"]
+
+Place = tuple[int, float]
+"""Index of a part, and a moment in seconds of its source."""
+Size = tuple[int, int] | None
+"""(width, height) of a tile, None for native pixels."""
 
 _NATIVE_FRAMES_AT_ONCE = 8  # bounds memory while cropped tiles are made from native pictures
 
@@ -145,17 +150,34 @@ class ConcatSource(VideoSource):
         (for cropped tiles several times, since those are made from native pictures).
         """
         places = [self._laid_out().place(moment) for moment in seconds]
-        frames: dict[tuple[int, float], Frame] = {}
-        for source_size, asked in self._requests(set(places), size):
-            with self._using(self.parts[asked[0][0]]) as source:
-                pictures = source.frames_at([local for _, local in asked], source_size)
-            made: dict[tuple[int, int], Frame] = {}  # moments of one frame share its pixels
-            for place, picture in zip(asked, pictures, strict=True):
-                identity = place[0], picture.pts
-                if identity not in made:
-                    made[identity] = self._frame(place[0], picture, source_size, size)
-                frames[place] = made[identity]
+
+        def read(source: VideoSource, asked: list[Place], tile: Size) -> list[Frame]:
+            return source.frames_at([local for _, local in asked], tile)
+
+        frames = self._read(set(places), size, read)
         return [frames[place] for place in places]
+
+    def key_frames_at(
+        self, seconds: Sequence[float], spans: Sequence[Span], size: Size = None
+    ) -> list[Frame | None]:
+        """Return the nearest key frames of the part on display at each moment, or None.
+
+        Key frames of other parts are not looked for; see `VideoSource.key_frames_at`.
+        """
+        places = [self._laid_out().place(moment) for moment in seconds]
+        local_spans = {
+            place: self._local_span(place, span) for place, span in zip(places, spans, strict=True)
+        }
+
+        def read(source: VideoSource, asked: list[Place], tile: Size) -> list[Frame | None]:
+            wanted = [local_spans[place] for place in asked]
+            return source.key_frames_at([local for _, local in asked], wanted, tile)
+
+        frames = self._read(set(places), size, read)
+        return [
+            frames[place] if place in frames and frames[place].seconds in span else None
+            for place, span in zip(places, spans, strict=True)
+        ]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """Return the times of all frames on display in a span; see `VideoSource.frame_times`."""
@@ -217,12 +239,42 @@ class ConcatSource(VideoSource):
             local = source.frame_times(first, max(last, math.nextafter(first, math.inf)))
         return layout.to_timeline(index, local[local < part_end - TOLERANCE_SECONDS])
 
-    def _requests(
-        self, places: set[tuple[int, float]], size: tuple[int, int] | None
-    ) -> Iterator[tuple[tuple[int, int] | None, list[tuple[int, float]]]]:
+    def _local_span(self, place: Place, span: Span) -> Span:
+        """A span of the timeline in seconds of the source on display at a place, as far as shown.
+
+        It holds the moment of the place.
+        """
+        index, moment = place
+        layout = self._laid_out()
+        start, end = layout.locals[index]
+        first, last = (layout.to_local(index, edge) for edge in astuple(span))
+        return Span(min(max(start, first), moment), max(min(end, last), moment))
+
+    def _read(
+        self,
+        places: set[Place],
+        size: Size,
+        read: Callable[[VideoSource, list[Place], Size], Sequence[Frame | None]],
+    ) -> dict[Place, Frame]:
+        """Make the frames of places, of those that `read` finds something at."""
+        frames: dict[Place, Frame] = {}
+        for source_size, asked in self._requests(places, size):
+            with self._using(self.parts[asked[0][0]]) as source:
+                pictures = read(source, asked, source_size)
+            made: dict[tuple[int, int], Frame] = {}  # moments of one frame share its pixels
+            for place, picture in zip(asked, pictures, strict=True):
+                if picture is None:
+                    continue
+                identity = place[0], picture.pts
+                if identity not in made:
+                    made[identity] = self._frame(place[0], picture, source_size, size)
+                frames[place] = made[identity]
+        return frames
+
+    def _requests(self, places: set[Place], size: Size) -> Iterator[tuple[Size, list[Place]]]:
         """Group places by source and by the size to ask it for, in order of source time."""
 
-        def kind(place: tuple[int, float]) -> tuple[str, bool]:
+        def kind(place: Place) -> tuple[str, bool]:
             part = self.parts[place[0]]
             return str(source_key(part)), size is not None and part.crop is None
 
@@ -293,58 +345,3 @@ def _subtitle_key(part: Part) -> tuple[str | int, Any]:
 
 def _read_subtitles(part: Part) -> Subtitles:
     return resolve_subtitles(part.subtitles, part.source if isinstance(part.source, str) else None)
-
-
-def join_to_duration(
-    paths: Sequence[str | os.PathLike[str]],
-    duration_seconds: float,
-    *,
-    seed: int,
-    subtitles: Any = None,
-) -> list[Part]:
-    """Lay files round after round on a timeline until it is at least `duration_seconds` long.
-
-    The first round shows them as they are. In each later round every file is mirrored or not,
-    cropped, turned in hue and changed in speed (0.8 to 1.25) at random, so that no stretch repeats
-    exactly. `group` is the path of the original. Each file is opened once, for its duration.
-
-    Args:
-        paths: Video files, in the order of every round.
-        duration_seconds: Wanted length (> 0); the last part is not cut.
-        seed: Same seed, same parts.
-        subtitles: Given to every part, for example "auto".
-
-    Raises:
-        ValueError: If there are no paths or the duration is not positive.
-        VideoOpenError: If a file is no video.
-    """
-    if not paths or not 0 < duration_seconds < math.inf:
-        raise ValueError(
-            f"give at least one path and a positive duration, got {len(paths)} paths and "
-            f"{duration_seconds} s."
-        )
-    names = [os.fspath(path) for path in paths]
-    lengths = {}
-    for name in names:
-        with VideoReader(name) as reader:
-            lengths[name] = reader.duration_seconds
-    generator = np.random.default_rng(seed)
-    parts: list[Part] = []
-    total = 0.0
-    while total < duration_seconds:
-        name = names[len(parts) % len(names)]
-        changes = _random_changes(generator) if len(parts) >= len(names) else {}
-        parts.append(Part(name, 0.0, lengths[name], subtitles=subtitles, group=name, **changes))
-        total += lengths[name] / parts[-1].speed
-    return parts
-
-
-def _random_changes(generator: np.random.Generator) -> dict[str, Any]:
-    width, height = generator.uniform(0.75, 0.97, 2)
-    left, top = generator.uniform(0, 1, 2) * (1 - width, 1 - height)
-    return {
-        "mirror": bool(generator.integers(2)),
-        "crop": (float(left), float(top), float(width), float(height)),
-        "hue_degrees": float(generator.uniform(30, 330)),
-        "speed": float(generator.uniform(0.8, 1.25)),
-    }

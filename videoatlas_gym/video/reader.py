@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.arguments import checked_whole, num_cores
 from videoatlas_gym.errors import one_of
+from videoatlas_gym.span import Span
 from videoatlas_gym.video._access import UNREADABLE, Access, Unreadable
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._explain import decode_error, open_error
 from videoatlas_gym.video._facts import Facts, describe
 from videoatlas_gym.video._file import FileState
+from videoatlas_gym.video._keys import Place
 from videoatlas_gym.video._run import LostPicture
 from videoatlas_gym.video._track import Limits
 from videoatlas_gym.video.source import (
@@ -170,8 +172,7 @@ class VideoReader(VideoSource):
             FrameDecodeError: If a frame cannot be decoded, or not within the time limit.
             VideoChangedError: If the file is another one than when it was opened.
         """
-        if size is not None and min(size) < 1:
-            raise ValueError(f"size must be at least 1x1 pixels, got {size[0]}x{size[1]}.")
+        _check_tile(size)
         with self._lock, self._timed():
             self.check_unchanged()
             ticks = [self._tick(moment) for moment in seconds]
@@ -183,6 +184,37 @@ class VideoReader(VideoSource):
             for pts, rgb, is_held in shown.values():
                 frames[pts, is_held] = Frame(rgb, facts.seconds(pts), pts, is_held)
             return [frames[shown[tick].pts, shown[tick].is_held] for tick in ticks]
+
+    def key_frames_at(
+        self,
+        seconds: Sequence[float],
+        spans: Sequence[Span],
+        size: tuple[int, int] | None = None,
+    ) -> list[Frame | None]:
+        """Return the key frame nearest to each moment within its span, or None.
+
+        Decodes one packet for each. Key frames are looked up in the index of MP4 and Matroska files
+        (which may leave some out in Matroska); elsewhere packets are read up to the next one, for
+        half a minute at most. None too where a packet is no key frame though marked as one, and in
+        files that are not seekable or whose time stamps run backwards.
+
+        Raises:
+            ValueError: If a moment lies outside the video.
+            FrameDecodeError: If it takes longer than the time limit.
+            VideoChangedError: If the file is another one than when it was opened.
+        """
+        _check_tile(size)
+        with self._lock, self._timed():
+            self.check_unchanged()
+            facts = self._known()
+            places = [
+                Place(moment, span, self._tick(moment), facts.end_tick(span.end_seconds))
+                for moment, span in zip(seconds, spans, strict=True)
+            ]
+            with self._typed_errors({place.tick: place.seconds for place in places}):
+                found = self._opened().key_pictures(sorted(set(places)), size)
+            frames = {pts: Frame(rgb, facts.seconds(pts), pts) for pts, rgb, _ in found.values()}
+            return [frames[found[place].pts] if place in found else None for place in places]
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """Return the times of all frames on display at some moment of ``[start, end)``, ascending.
@@ -339,6 +371,11 @@ class VideoReader(VideoSource):
                 f"{self._path.name!r}; got {seconds}."
             )
         return facts.tick(seconds)
+
+
+def _check_tile(size: tuple[int, int] | None) -> None:
+    if size is not None and min(size) < 1:
+        raise ValueError(f"size must be at least 1x1 pixels, got {size[0]}x{size[1]}.")
 
 
 def _remade(path: str, options: dict) -> VideoReader:

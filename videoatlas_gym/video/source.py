@@ -14,6 +14,8 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from videoatlas_gym.span import Span
+
 LETTERBOX_RGB = (28, 28, 32)
 """Colour of the bars around a picture that does not fill its tile. Not black: black means dead."""
 
@@ -95,6 +97,29 @@ class VideoSource(Protocol):
             ValueError: If a moment lies outside the video.
             FrameDecodeError: If a frame cannot be decoded.
         """
+
+    def key_frames_at(
+        self,
+        seconds: Sequence[float],
+        spans: Sequence[Span],
+        size: tuple[int, int] | None = None,
+    ) -> list[Frame | None]:
+        """Return the key frame nearest to each moment within its span, or None.
+
+        For previews: a key frame is decoded without any other picture. A source may pass one over
+        that is hard to find, but what it returns is a frame that it shows at `Frame.seconds`, in
+        the span. This default knows no key frames.
+
+        Args:
+            seconds: Moments, each in ``[0, duration_seconds)``, in any order.
+            spans: The span that each key frame is to lie in, half-open.
+            size: As in `frames_at`.
+
+        Raises:
+            ValueError: If a moment lies outside the video.
+            FrameDecodeError: If the source cannot be read in time.
+        """
+        return [None] * len(seconds)
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """Return the times of all frames on display at some moment of ``[start, end)``, ascending.
