@@ -1,0 +1,1 @@
+"""Measurements that take hours, not minutes: run from a checkout, never installed."""
