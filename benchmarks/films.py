@@ -50,15 +50,15 @@ class Film:
 
 
 FILMS: dict[str, Film] = {
-    "10h": Film("10 h, H.264, key frames at most 250 apart", 600, copies=60),
-    "10h-mkv": Film("the same 10 h as Matroska", 600, copies=60, suffix=".mkv"),
-    "10h-gop50": Film("10 h, key frames at most 50 apart", 600, group=50, copies=60),
-    "1h": Film("1 h, H.264", 600, copies=6),
-    "10min": Film("10 min, H.264, no sound", 600),
-    "720p": Film("200 s of 1280x720, H.264", 200, size=(1280, 720)),
-    "hevc": Film("200 s, HEVC", 200, codec="libx265", options={"preset": "medium", "crf": "26"}),
+    "10h": Film("H.264, key frames at most 250 apart, with sound", 600, copies=60),
+    "10h-mkv": Film("the same as Matroska", 600, copies=60, suffix=".mkv"),
+    "10h-gop50": Film("H.264, key frames at most 50 apart, with sound", 600, group=50, copies=60),
+    "1h": Film("H.264, with sound", 600, copies=6),
+    "10min": Film("H.264, the ten minutes that the long ones repeat", 600),
+    "720p": Film("H.264, 1280x720", 200, size=(1280, 720)),
+    "hevc": Film("HEVC", 200, codec="libx265", options={"preset": "medium", "crf": "26"}),
     "vp9": Film(
-        "200 s, VP9 in WebM",
+        "VP9 in WebM",
         200,
         codec="libvpx-vp9",
         options={"b": "0", "crf": "34", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
@@ -67,8 +67,10 @@ FILMS: dict[str, Film] = {
 }
 """By name, in the order of the page."""
 QUICK_FILMS: dict[str, Film] = {
-    "short": Film("24 s of 320x180, H.264", 24, size=(320, 180), group=50),
-    "short-copied": Film("72 s, copied with sound", 24, size=(320, 180), group=50, copies=3),
+    "short": Film("H.264, 320x180", 24, size=(320, 180), group=50),
+    "short-copied": Film(
+        "the same three times over, with sound", 24, size=(320, 180), group=50, copies=3
+    ),
 }
 """For a look at whether all works."""
 

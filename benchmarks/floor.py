@@ -83,8 +83,9 @@ class Floor(Method):
         self._codec = av.CodecContext.create(source.name, "r")
         self._codec.extradata = source.extradata
         self._codec.thread_count = 1
-        first = next(p for p in self._container.demux(self._stream) if not p.is_discard)
-        packets = [first, *islice(self._container.demux(self._stream), _SETTLED)]
+        packets = list(islice(self._container.demux(self._stream), 2 * _SETTLED))
+        if any(packet.is_discard for packet in packets):
+            raise ValueError("an edit list hides packets, whose pictures the decoder counts not.")
         self._start = min(packet.pts for packet in packets if packet.pts is not None)
 
     def _chain(self, seconds: float) -> tuple[list[av.Packet], int]:
@@ -102,6 +103,8 @@ class Floor(Method):
             num_later += packet.pts > tick
             if packet.pts <= tick and packet.pts >= chain[last].pts:
                 last = len(chain) - 1
+        if not chain[0].is_keyframe or chain[0].pts > tick:
+            raise ValueError("seeking leads to no key frame before the moment.")
         return chain[: last + 1], chain[last].pts
 
     def _needed(self, chain: list[av.Packet], wanted: set[int]) -> list[av.Packet]:

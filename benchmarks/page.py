@@ -158,7 +158,10 @@ def _tables(table: Table, rows: Sequence[Row]) -> list[str]:
         [
             [
                 _label(row.method),
-                *(_flagged(row, row.costs["wall"][column]) for column in columns),
+                *(
+                    _flagged(_seconds(row.costs["wall"][column]), row.busy_cores > BUSY_CORES)
+                    for column in columns
+                ),
                 f"{row.busy_cores:.2f}",
             ]
             for row in rows
@@ -179,10 +182,12 @@ def _ratios(table: Table, rows: Sequence[Row], clock: Clock) -> list[str]:
         return []
     columns = (*STAGES, *SUMS)
     kind = "CPU seconds" if clock == "cpu" else "seconds on the clock"
-    lines = [
-        [_label(row.method), *(_ratio(row.ratios[clock][column]) for column in columns)]
-        for row in rows
-    ]
+    busy_base = next(row.busy_cores for row in table.rows if row.method == base)
+    lines = []
+    for row in rows:
+        is_busy = clock == "wall" and max(row.busy_cores, busy_base) > BUSY_CORES
+        entries = [_ratio(row.ratios[clock][column]) for column in columns]
+        lines.append([_label(row.method), *(_flagged(entry, is_busy) for entry in entries)])
     return [grid([f"{kind} / {_label(base)}", *columns], lines)]
 
 
@@ -194,9 +199,8 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"
 
 
-def _flagged(row: Row, value: float | None) -> str:
-    text = _seconds(value)
-    return rf"{text} \*" if row.busy_cores > BUSY_CORES and value is not None else text
+def _flagged(text: str, is_busy: bool) -> str:
+    return rf"{text} \*" if is_busy and text != "-" else text
 
 
 def _ratio(value: float | None) -> str:

@@ -13,6 +13,7 @@ from eval.drawing import DOTS_PER_INCH, MARKERS, MORE_COLOURS, to_png
 from eval.drawing import clock as length
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes as Panel
     from matplotlib.figure import Figure
 
@@ -21,6 +22,8 @@ RATIO_PANELS = (FIRST_SHEET, *VIEWS[1:], DESCENT)
 _VIDEO_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", *MORE_COLOURS)
 _NAMES_INCHES = 3.1
 _ROW_INCHES = 0.3
+_BELOW_INCHES = 0.95
+"""Room for what the axis is of, and the legend."""
 
 
 def draw(found: Sequence[Table]) -> dict[str, tuple[str, bytes]]:
@@ -51,7 +54,7 @@ def descent_figure(table: Table) -> Figure:
     """Draw a descent into one video as stacked bars: CPU seconds left, time on the clock right."""
     stages = descent(table.duration_seconds)
     rows = [row for row in table.rows if row.costs["cpu"][DESCENT] is not None]
-    title = f"From opening {table.about} to cells of a second or less"
+    title = f"{table.video}: from opening the file to cells of a second or less"
     figure, panels = _panels(2, len(rows), title, [_name(row) for row in rows])
     units = {"cpu": "CPU seconds, all threads", "wall": "seconds on the clock"}
     for panel, (clock, unit) in zip(panels, units.items(), strict=True):
@@ -63,26 +66,28 @@ def descent_figure(table: Table) -> Figure:
                 left += seconds
             bold = "bold" if _is_ours(row) else "normal"
             panel.annotate(
-                f"{left:.2f}", (left, place), (4, 0), textcoords="offset points", va="center",
-                fontsize=8.5, fontweight=bold,
-            )  # fmt: skip
+                f"{left:.2f}",
+                (left, place),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
+                fontweight=bold,
+            )
         panel.set_xlabel(unit, fontsize=9)
         panel.margins(x=0.14)
         panel.set_xlim(left=0)
-    handles = [_patch(STAGE_COLOURS[stage], stage) for stage in stages]
-    panels[1].legend(handles=handles, fontsize=8.5, frameon=False, loc="lower right")
+    _add_legend(figure, [_patch(STAGE_COLOURS[stage], stage) for stage in stages])
     return figure
 
 
 def ratio_figure(found: Sequence[Table]) -> Figure:
     """Draw ratios of CPU seconds on a logarithmic axis: a row per method, a marker per video."""
     measured = {row.method for table in found for row in table.rows}
-    order = [
-        method for method in METHODS if method in measured and not METHODS[method].min_workers > 1
-    ]
+    order = [method for method in METHODS if method in measured]
     names = [METHODS[method].label for method in order]
     title = "CPU seconds as a multiple of this engine with 1 worker; left of the line is faster"
-    figure, panels = _panels(len(RATIO_PANELS), len(order), title, names, legend=True)
+    figure, panels = _panels(len(RATIO_PANELS), len(order), title, names)
     looks = list(_looks(found))
     for panel, column in zip(panels, RATIO_PANELS, strict=True):
         panel.axvline(1, color="#444444", linewidth=1)
@@ -102,27 +107,27 @@ def ratio_figure(found: Sequence[Table]) -> Figure:
         Line2D([], [], linestyle="none", marker=marker, color=colour, label=_video(table))
         for table, (colour, marker) in zip(found, looks, strict=True)
     ]
-    figure.legend(
-        handles=handles, loc="lower center", ncols=5, fontsize=8.5, frameon=False, borderaxespad=0.3
-    )
+    _add_legend(figure, handles)
     return figure
 
 
 def _panels(
-    count: int, num_rows: int, title: str, names: Sequence[str], *, legend: bool = False
+    count: int, num_rows: int, title: str, names: Sequence[str]
 ) -> tuple[Figure, list[Panel]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    below = 1.05 if legend else 0.6
-    height = below + 0.75 + _ROW_INCHES * num_rows
+    height = _BELOW_INCHES + 0.75 + _ROW_INCHES * num_rows
     figure = Figure((13, height), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     panels = list(figure.subplots(1, count, sharey=True, squeeze=False)[0])
     figure.subplots_adjust(
-        left=_NAMES_INCHES / 13, right=0.985, top=1 - 0.6 / height, bottom=below / height,
+        left=_NAMES_INCHES / 13,
+        right=0.985,
+        top=1 - 0.6 / height,
+        bottom=_BELOW_INCHES / height,
         wspace=0.08,
-    )  # fmt: skip
+    )
     figure.suptitle(
         title, x=0.012, y=1 - 0.12 / height, ha="left", va="top", fontsize=11, parse_math=False
     )
@@ -131,9 +136,15 @@ def _panels(
         panel.tick_params(labelsize=8.5, left=False)
         panel.grid(axis="x", color="#e4e4e4", linewidth=0.6)
         panel.set_axisbelow(True)
-    panels[0].set_ylim(num_rows - 0.5, -0.5)
+    panels[0].set_ylim(max(num_rows, 1) - 0.5, -0.5)
     panels[0].set_yticks(range(num_rows), names, parse_math=False)
     return figure, panels
+
+
+def _add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    figure.legend(
+        handles=handles, loc="lower center", ncols=5, fontsize=8.5, frameon=False, borderaxespad=0.3
+    )
 
 
 def _ratio_axis(panel: Panel, column: str) -> None:

@@ -68,7 +68,8 @@ class Scan:
         """Return how many packets must be decoded to show the frames at these moments.
 
         From the key frame before a moment to its frame: that frame, and all before it on which
-        others may build. Moments behind the same key frame share them.
+        others may build. Moments behind the same key frame share them. What is shown before that
+        key frame is left out: nothing that is shown after it builds on that (open groups).
         """
         keys, by_key = np.flatnonzero(self.is_key), defaultdict(set)
         for target in self._packets_at(seconds):
@@ -76,7 +77,8 @@ class Scan:
             by_key[int(before[-1])].add(target)
         total = 0
         for key, targets in by_key.items():
-            needed = self.is_reference[key : max(targets) + 1].copy()
+            chain = slice(key, max(targets) + 1)
+            needed = self.is_reference[chain] & (self.pts[chain] >= self.pts[key])
             needed[[target - key for target in targets]] = True
             total += int(needed.sum())
         return total
