@@ -26,11 +26,12 @@ from benchmarks.methods import METHODS, has_workers
 from benchmarks.page import write_page
 from benchmarks.records import Measurement, RaceDirectory
 from benchmarks.scan import Scan, stored_scan
-from benchmarks.views import TILE_SIZE, views
+from benchmarks.views import TILE_SIZE, fitted_size, views
 from eval.command_line import parse_list
 from videoatlas_gym.arguments import checked_whole
 from videoatlas_gym.cli import Parser, run_command
 from videoatlas_gym.errors import unknown_name
+from videoatlas_gym.video import VideoReader
 
 PROGRAM = "python -m benchmarks.decode_race"
 REAL_FILM = "film"
@@ -52,6 +53,7 @@ class Entry:
     name: str
     about: str
     path: Path
+    tile_size: tuple[int, int]
     scan: Scan
     num_numbers: int | None
     """Frame i shows the number i modulo this; None for a real film."""
@@ -63,7 +65,7 @@ class Entry:
         return {
             "method": method,
             "path": str(self.path.resolve()),
-            "size": TILE_SIZE,
+            "size": self.tile_size,
             "num_numbers": self.num_numbers,
             "thumbs": self.thumbs and str(self.thumbs.resolve()),
             "views": [
@@ -131,15 +133,19 @@ def enter(video: str, work: str | Path) -> Entry:
     Path(work).mkdir(parents=True, exist_ok=True)
     if film := (FILMS | QUICK_FILMS).get(video):
         path = make_film(video, film, work)
-        return Entry(video, film.about, path, stored_scan(path, work), film.num_frames, None)
+        found = stored_scan(path, work)
+        return Entry(video, film.about, path, TILE_SIZE, found, film.num_frames, None)
     path = _real_film() if video == REAL_FILM else Path(video)
     if not path.is_file():
         mistake = unknown_name("video", video, [*FILMS, *QUICK_FILMS, REAL_FILM])
         raise ValueError(f"{mistake[:-1]}; or the path of a video.")
+    with VideoReader(path) as reader:
+        tile_size = fitted_size(reader.native_size)
     return Entry(
         video if video == REAL_FILM else path.name,
         f"real film, {path.name}",
         path,
+        tile_size,
         stored_scan(path, work),
         None,
         stored_thumbs(path, work),

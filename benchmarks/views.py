@@ -20,6 +20,13 @@ SHORT_SECONDS = 1.0
 """A descent ends with cells of this length or less."""
 
 
+def fitted_size(native_size: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest (width, height) within `TILE_SIZE` that needs no bars."""
+    scale = min(room / side for room, side in zip(TILE_SIZE, native_size, strict=True))
+    width, height = (max(2, round(scale * side)) for side in native_size)
+    return width, height
+
+
 @dataclass(frozen=True)
 class View:
     """A request: moments in seconds, and whether frames are wanted at native resolution."""

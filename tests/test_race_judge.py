@@ -16,7 +16,7 @@ from benchmarks.judge import count_wrong_looks, count_wrong_numbers, stored_thum
 from benchmarks.machine import ROOT
 from benchmarks.methods import METHODS
 from benchmarks.scan import scan
-from benchmarks.views import TILE_SIZE, views
+from benchmarks.views import TILE_SIZE, fitted_size, views
 from videoatlas_gym.span import Cell, GridGeometry
 from videoatlas_gym.video.synthesis import numbered_frame
 
@@ -92,6 +92,19 @@ def test_views_are_a_path_of_cells_that_differs_by_round_and_ends_with_one_frame
         paths.add((first, second))
         assert views(36_000.0, turn) == [root, child, grandchild, zoom]
     assert len(paths) == 5
+
+
+@pytest.mark.parametrize(
+    ("native", "fitted"),
+    [
+        ((640, 360), (336, 189)),
+        ((320, 240), (252, 189)),
+        ((100, 1000), (19, 189)),
+        ((99, 9), (336, 31)),
+    ],
+)
+def test_tiles_have_the_shape_of_the_film(native, fitted):
+    assert fitted_size(native) == fitted
 
 
 def test_the_process_that_measures_begins_without_any_contender():
