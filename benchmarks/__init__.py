@@ -1,1 +1,1 @@
-"""Measurements that are run by hand: ``python -m benchmarks.NAME --help``. Not installed."""
+"""Measurements that take hours, not minutes: ``python -m benchmarks.NAME --help``. Not installed."""

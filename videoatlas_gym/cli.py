@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_MISTAKE
 
 
-def run_command(name: str, function: Callable[[], int]) -> int:
+def run_command(name: str, function: Callable[[], int], program: str = "videoatlas") -> int:
     """Call what a command does; return its exit code, with one sentence for a user's mistake.
 
     Mistakes are `ValueError`, `OSError`, `ImportError` and `VideoError`; anything else is a bug and
@@ -107,8 +107,9 @@ def run_command(name: str, function: Callable[[], int]) -> int:
     Args:
         name: The subcommand, "" for `videoatlas` itself.
         function: Does the work and returns the exit code.
+        program: How the user runs it, where that is not `videoatlas`.
     """
-    prog = f"videoatlas {name}".rstrip()
+    prog = f"{program} {name}".rstrip()
     try:
         _print_any_name()
         code = _exit_code(function)
@@ -134,11 +135,14 @@ class Parser(argparse.ArgumentParser):
         name: The subcommand.
         description: What it does.
         example: Command lines to show below the options.
+        program: How the user runs it, where that is not `videoatlas`.
     """
 
-    def __init__(self, name: str, description: str, example: str) -> None:
+    def __init__(
+        self, name: str, description: str, example: str, program: str = "videoatlas"
+    ) -> None:
         super().__init__(
-            prog=f"videoatlas {name}",
+            prog=f"{program} {name}".rstrip(),
             description=description,
             epilog=f"example:\n{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
