@@ -101,7 +101,7 @@ class Kept:
         self.scratchpads: Recent[tuple[Scratchpad, Picture]] = Recent(3)
         self.said: Recent[tuple[str, ...]] = Recent(64)
         """Subtitles of grids and scans, dead cells included."""
-        self.subtitles: Recent[tuple[tuple[str, ...], NDArray[np.uint8]]] = Recent(16)
+        self.subtitles: Recent[tuple[tuple[str, ...], NDArray[np.uint8]]] = Recent(64)
         """Those of the cells alive, as in `info` and as in the observation."""
 
 
