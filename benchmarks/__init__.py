@@ -1,1 +1,1 @@
-"""Measurements that take hours, not minutes: ``python -m benchmarks.NAME --help``. Not installed."""
+"""Measurements that take long: ``python -m benchmarks.NAME --help``. Never installed."""
