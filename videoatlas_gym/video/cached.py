@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from videoatlas_gym.span import Span
 from videoatlas_gym.video._layout import Facts
 from videoatlas_gym.video.cache import TileCache, as_cache
-from videoatlas_gym.video.source import Frame, VideoSource
+from videoatlas_gym.video.source import Frame, VideoChangedError, VideoSource
 
 
 class CachedSource(VideoSource):
@@ -65,10 +65,23 @@ class CachedSource(VideoSource):
         return self.source.frames_decoded
 
     def fingerprint(self) -> str:
-        """As the source has it, read once: a file is taken to stay as it is while it is open."""
+        """As the source has it, read once: each request checks that the source is still that."""
         if self._fingerprint is None:
             self._fingerprint = self.source.fingerprint()
         return self._fingerprint
+
+    def check_unchanged(self) -> None:
+        """As the source does; afterwards, pictures are those of the source as it is now."""
+        try:
+            self.source.check_unchanged()
+        except VideoChangedError:
+            self._fingerprint = self._facts = None
+            raise
+
+    def _checked(self) -> str:
+        """Return the fingerprint of a source that is still the same."""
+        self.check_unchanged()
+        return self.fingerprint()
 
     def close(self) -> None:
         """Close the source; the pictures stay in the cache."""
@@ -79,7 +92,7 @@ class CachedSource(VideoSource):
         self, seconds: Sequence[float], size: tuple[int, int] | None = None
     ) -> list[Frame]:
         """Return the frames on display at `seconds`, in the order asked, decoding what lacks."""
-        frames = self.cache.look_up(self.fingerprint(), seconds, size)
+        frames = self.cache.look_up(self._checked(), seconds, size)
         lacking = [index for index, frame in enumerate(frames) if frame is None]
         if lacking:
             decoded = self._decoded([seconds[index] for index in lacking], size)
@@ -93,7 +106,7 @@ class CachedSource(VideoSource):
         Costs one copy of each tile where all are here; decodes what lacks.
         """
         tiles = np.empty((len(seconds), height, width, 3), np.uint8)
-        lacking = self.cache.fill(self.fingerprint(), seconds, tiles)
+        lacking = self.cache.fill(self._checked(), seconds, tiles)
         if lacking:
             decoded = self._decoded([seconds[index] for index in lacking], (width, height))
             for index in lacking:
@@ -110,7 +123,7 @@ class CachedSource(VideoSource):
 
         So a preview never passes for an exact frame, nor gets to the disk.
         """
-        name, box = f"{self.fingerprint()} key", size or (0, 0)
+        name, box = f"{self._checked()} key", size or (0, 0)
         places = list(zip(seconds, spans, strict=True))
         keys = [(f"{name} {moment}", *astuple(span)) for moment, span in places]
         found: list[Frame | None] = [None] * len(places)
@@ -136,7 +149,7 @@ class CachedSource(VideoSource):
 
     def frame_times(self, start_seconds: float, end_seconds: float) -> NDArray[np.float64]:
         """As the source has it; spans asked for before are remembered while there is room."""
-        key = (self.fingerprint(), start_seconds, end_seconds)
+        key = (self._checked(), start_seconds, end_seconds)
         times = self.cache.times(key)
         if times is None:
             times = self.cache.put_times(key, self.source.frame_times(start_seconds, end_seconds))
@@ -159,5 +172,14 @@ class CachedSource(VideoSource):
         if self.cache.store is not None and self.source.fingerprint() == self.fingerprint():
             source = self.source
             facts = Facts(source.duration_seconds, source.native_size, source.frame_seconds)
-        kept = self.cache.keep(self.fingerprint(), moments, size, frames, facts)
-        return dict(zip(moments, kept, strict=True))
+        # A frame that stands in for a damaged one is not the frame of that moment.
+        known = [index for index, frame in enumerate(frames) if not frame.is_held]
+        kept = self.cache.keep(
+            self.fingerprint(),
+            [moments[index] for index in known],
+            size,
+            [frames[index] for index in known],
+            facts,
+        )
+        decoded = dict(zip(moments, frames, strict=True))
+        return decoded | {moments[index]: frame for index, frame in zip(known, kept, strict=True)}

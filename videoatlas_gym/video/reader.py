@@ -248,6 +248,8 @@ class VideoReader(VideoSource):
         with self._lock:
             if self._state is not None and state != self._state:
                 self._forget()
+            if self._state is None:
+                self._state = state.with_head(self._location)
         return state.fingerprint(self._location)
 
     def check_unchanged(self) -> None:
