@@ -180,4 +180,4 @@ def test_what_is_not_believed_is_walked_to_and_right(distrusted, num_workers):
             assert digest(frames[0].rgb) == truth.digests[truth.index_at(moment)]
         assert reader._access._groups._num_failures > 0
     assert (num_refused > 0) == (name in ("damage", "packets without pictures"))
-    assert num_refused < 25
+    assert num_refused < len(moments)

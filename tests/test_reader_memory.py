@@ -8,12 +8,14 @@ from pathlib import Path
 from videoatlas_gym.video.synthesis import numbered_frames, write_video
 
 PEAK = """
-import resource, sys
+import sys
 from videoatlas_gym.video import VideoReader
 reader = VideoReader(sys.argv[1])
 reader.frame_at(0.0)
 reader.frame_at(float(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss: that begins with the size of the process that started this one.
+(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak.split()[1])
 """
 
 

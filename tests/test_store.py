@@ -27,7 +27,14 @@ from storing import (
 )
 from worlds import DrawnSource, choice, small_env
 
-from videoatlas_gym.video import CachedSource, TileCache, TileStore, TileStoreError, VideoReader
+from videoatlas_gym.video import (
+    CachedSource,
+    TileCache,
+    TileStore,
+    TileStoreError,
+    VideoChangedError,
+    VideoReader,
+)
 from videoatlas_gym.video.cache import as_cache, default_cache
 
 EXPECTED = truth()
@@ -120,8 +127,11 @@ def test_a_file_that_changes_while_it_is_open_is_not_kept_under_its_old_name(tmp
     source = CachedSource(VideoReader(video), TileCache(0, tmp_path / "tiles"))
     name = source.fingerprint()
     os.utime(video, (1, 1))
+    with pytest.raises(VideoChangedError):
+        source.tiles_at([0.5], 40, 30)
+    assert not list((tmp_path / "tiles").glob("*/*"))
     source.tiles_at([0.5], 40, 30)
-    assert source.fingerprint() == name and not list((tmp_path / "tiles").glob("*/*"))
+    assert source.fingerprint() != name and list((tmp_path / "tiles").glob("*/*"))
 
 
 def use(source, count=10, at=None):

@@ -103,8 +103,7 @@ def test_a_stream_that_grows_beyond_the_limit_is_refused_by_twins_too(tmp_path):
     write_video(large, numbered_frames(60, 320, 240))
     path.write_bytes(path.read_bytes() + large.read_bytes())
     with VideoReader(path, num_workers=2, max_pixels=200 * 100) as reader:
-        reader.frames_at([0.3, 1.2])
-        (twin, _) = reader._access._groups._twins
+        (twin, _) = reader._opened()._groups._decoders()
         with av.open(str(large)) as container, pytest.raises(av.error.FFmpegError):
             for packet in container.demux(video=0):
                 twin._codec.decode(packet)

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 import av
 import numpy as np
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -53,20 +54,27 @@ class GroupDecoder:
         try:
             for packet in (*group.packets, None):
                 deadline.check()
-                if packet is not None and packet.is_corrupt:
-                    raise Unbelievable
-                for frame in codec.decode(packet):
+                for frame in self._decoded(packet, group):
                     self.num_decoded += 1
                     if _is_believed(frame, group, seen) and frame.pts in wanted:
                         painted[frame.pts] = self._painter.paint(frame, size)
-        except (av.error.FFmpegError, EOFError) as error:
-            raise Unbelievable from error
         finally:
             codec.flush_buffers()
             self._reorder_depth = max(self._reorder_depth, codec.reorder_depth)
         if len(seen) != len(group.expected):
             raise Unbelievable
         return painted
+
+    def _decoded(self, packet: Packet | None, group: Group) -> list[VideoFrame]:
+        """Decode a packet; those presented before the group may lack what they are made from."""
+        try:
+            if packet is not None and packet.is_corrupt:
+                raise Unbelievable
+            return self._codec.decode(packet)
+        except (av.error.FFmpegError, EOFError) as error:
+            if packet is not None and packet.pts < group.sync_pts:
+                return []
+            raise Unbelievable from error
 
 
 def _is_believed(frame: VideoFrame, group: Group, seen: list[int]) -> bool:
