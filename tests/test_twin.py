@@ -100,7 +100,7 @@ def test_twins_are_under_the_same_limits(opened):
 
 def test_a_stream_that_grows_beyond_the_limit_is_refused_by_twins_too(tmp_path):
     path, large = encode(tmp_path / "small.ts", 60), tmp_path / "large.ts"
-    write_video(large, numbered_frames(60, 320, 240))
+    write_video(large, numbered_frames(6, 1280, 960))  # codecs are lenient by some rows
     path.write_bytes(path.read_bytes() + large.read_bytes())
     with VideoReader(path, num_workers=2, max_pixels=200 * 100) as reader:
         (twin, _) = reader._opened()._groups._decoders()

@@ -317,15 +317,15 @@ class VideoAtlasEnv(gym.Env[Observation, int]):
             self._labels,
             self._strip,
             self._draw_hidden(),
-            self._kept_of(task, source),
+            self._kept_of(task, geometry),
             Previews(source, self._tile_size) if self._representative == KEYFRAME else None,
         )
 
-    def _kept_of(self, task: Task, source: CachedSource) -> Kept:
-        """Return what was drawn in episodes of the same task, while its video stays the same."""
+    def _kept_of(self, task: Task, geometry: GridGeometry) -> Kept:
+        """Return what to keep: at first what was read in the last episode, if its task is this."""
         known, kept = self._kept
-        if known is not task or kept.fingerprint != source.fingerprint() or self.lens is not None:
-            self._kept = task, Kept(source.fingerprint())
+        is_same = known is task and kept.geometry == geometry and self.lens is None
+        self._kept = task, kept.for_next_episode() if is_same else Kept(geometry)
         return self._kept[1]
 
     def _leave_source(self, ahead: CachedSource) -> None:

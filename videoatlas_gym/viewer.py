@@ -32,7 +32,7 @@ from videoatlas_gym.observation import (
 )
 from videoatlas_gym.previews import Previews
 from videoatlas_gym.recent import Recent
-from videoatlas_gym.span import STRIP_FRAMES
+from videoatlas_gym.span import STRIP_FRAMES, GridGeometry
 from videoatlas_gym.state import AtlasState, locked
 from videoatlas_gym.subtitles import Subtitles
 from videoatlas_gym.usage import Ledger
@@ -89,11 +89,11 @@ class Kept:
     """What was drawn and read last of one video with one question; most steps change little.
 
     Args:
-        fingerprint: Of the video: of another one nothing here is right.
+        geometry: Of the video: places of another one are others.
     """
 
-    def __init__(self, fingerprint: str = "") -> None:
-        self.fingerprint = fingerprint
+    def __init__(self, geometry: GridGeometry | None = None) -> None:
+        self.geometry = geometry
         self.pictures: Recent[Picture] = Recent(3)
         """Views: a grid and a zoom in it, or two forks' grids, and one to spare."""
         self.frames: Recent[list[Frame]] = Recent(3)
@@ -103,6 +103,12 @@ class Kept:
         """Subtitles of grids and scans, dead cells included."""
         self.subtitles: Recent[tuple[tuple[str, ...], NDArray[np.uint8]]] = Recent(64)
         """Those of the cells alive, as in `info` and as in the observation."""
+
+    def for_next_episode(self) -> Kept:
+        """Return one with the texts alone; to keep pictures between episodes is the cache's."""
+        other = Kept(self.geometry)
+        other.said, other.subtitles = self.said, self.subtitles
+        return other
 
 
 @dataclass(frozen=True, eq=False)
