@@ -27,10 +27,11 @@ which group is its own."""
 _INTRODUCTION = f"""\
 Each entry is a median over rounds; every measurement ran in a fresh process, the order of methods
 was shuffled in each round, and the file lay in the page cache. Grids are {GRID_SIZE} x {GRID_SIZE}
-cells of {TILE_SIZE[0]} x {TILE_SIZE[1]} pixels, or what a film of another shape fills of them, showing
-the frames at the cells' midpoints; zoom is one frame at native resolution. Depth 1 and depth 2 are a cell of the root and a cell of that one,
-the same for all methods and others in each round. A descent is opening the file and its views until
-cells last {SHORT_SECONDS:g} s or less. Imports are not timed."""
+cells of {TILE_SIZE[0]} x {TILE_SIZE[1]} pixels (films of another shape fill a part), and show
+the frames at the cells' midpoints; zoom is one frame at native resolution. Depth 1 and depth 2 are
+a cell of the root and a cell of that one, the same for all methods and others in each round. A
+descent is opening the file and its views until cells last {SHORT_SECONDS:g} s or less. Imports are
+not timed."""
 _COLUMNS = """\
 CPU seconds are of the whole process, all threads. Memory is the peak until the root was shown, what
 was imported included. "Wrong" counts delivered pictures that were not the frame on display."""
