@@ -13,6 +13,7 @@ PACKAGES = {
     "policies": {"videoatlas_gym"},
     "eval": {"videoatlas_gym", "policies"},
     "train_rl": {"videoatlas_gym", "policies"},
+    "benchmarks": {"videoatlas_gym"},
 }
 """Each package, with the others of ours that it may import."""
 THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
