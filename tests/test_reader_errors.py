@@ -208,6 +208,16 @@ def test_a_picture_that_is_missing_is_not_replaced_by_its_neighbour(tmp_path):
         assert reader.frame_at(1.64).seconds == 1.64
 
 
+def test_a_file_that_was_read_through_on_opening_is_decoded_like_others(tmp_path):
+    """Its decoder needs the first packet: without it, x264's 4:4:4 is taken for another kind."""
+    path = tmp_path / "live.mkv"
+    encode(path, group_of_pictures=12, pixel_format="yuv444p", container_options={"live": "1"})
+    truth = decode_linearly(path)
+    with VideoReader(path) as reader:
+        assert reader.describe()["header_duration_seconds"] is None
+        assert digest(reader.frame_at(4).rgb) == truth.digests[100]
+
+
 def test_an_error_is_a_video_error_with_the_cause_attached(plain, tmp_path):
     path = tmp_path / "noise.mp4"
     path.write_bytes(random.Random(1).randbytes(5000))

@@ -118,7 +118,12 @@ class DamageLog:
         return self._lost[max(late)] if late else None
 
     def is_intact(self, pts: int, order: int) -> bool:
-        """Whether the picture rests on nothing damaged. Leading pictures rest on an earlier key."""
+        """Whether the picture rests on nothing damaged, nor on nothing at all.
+
+        Pictures shown before a key frame do not rest on that one, but on an earlier one.
+        """
         keys = [key for key, key_pts in self._keys if key <= order and key_pts <= pts]
-        base = max(keys, default=0)
+        if not keys:
+            return False
+        base = max(keys)
         return not any(base <= damaged <= order for damaged in self._damaged_orders)

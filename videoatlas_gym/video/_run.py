@@ -184,7 +184,7 @@ class Run:
 
     def _refuse_uncertainty(self, is_damaged: bool) -> None:
         if is_damaged:
-            raise DamagedPicture("it builds on a damaged picture", self.sync_pts)
+            raise DamagedPicture("it builds on a damaged or missing picture", self.sync_pts)
 
     def _decode_one(self) -> None:
         self._track.deadline.check()

@@ -63,9 +63,10 @@ class VideoReader(VideoSource):
     Args:
         path: A video file in any format FFmpeg reads.
         num_workers: Decoders that work at once; None for one per core.
-        damage: What to do where the data of a frame is damaged. "raise" raises `FrameDecodeError`.
-            "hold" shows the last frame before the moment that is undamaged and says so by
-            `Frame.is_held`, as a player would; it raises where there is none.
+        damage: What to do where the data of a frame, or of one that it is made from, is damaged, as
+            far as that can be told. "raise" raises `FrameDecodeError`. "hold" shows the last frame
+            before the moment that is undamaged, and says so by `Frame.is_held`; it raises where
+            there is none, and it takes time where the last one is far.
         time_limit_seconds: For one request, opening included; None for no limit. A request that
             takes longer raises an error.
         max_pixels: Of one picture. Larger ones are refused before memory is taken for them.
