@@ -51,6 +51,8 @@ class DamageLog:
     def enter(self, packet: Packet) -> None:
         """Note a packet that is about to be decoded."""
         self.num_decoded += 1
+        if packet.is_discard and packet.is_keyframe and packet.pts is not None:
+            self._keys.append((self.num_decoded, packet.pts))  # Hidden by an edit list.
         if packet.pts is not None and not packet.is_discard and packet.pts >= self._first_pts:
             must_show = self._is_strict and not is_hidden(self._codec_name, packet)
             self._pending[packet.pts] = (self.num_decoded, must_show)
