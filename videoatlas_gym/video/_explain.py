@@ -27,7 +27,9 @@ def decode_error(name: str, moment: float, error: Exception) -> FrameDecodeError
         "Leave this moment out, or re-encode the file (ffmpeg -i FILE REPAIRED) to fill the damage "
         'in, or read it with damage="hold"'
     )
-    return FrameDecodeError(f"no frame at {float(moment):.3f} s of {name!r}: {_cause(error)}. {remedy}.")
+    return FrameDecodeError(
+        f"no frame at {float(moment):.3f} s of {name!r}: {_cause(error)}. {remedy}."
+    )
 
 
 def _cause(error: Exception) -> str:
