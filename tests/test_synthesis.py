@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -162,3 +163,10 @@ def test_an_array_that_is_given_again_is_written_as_it_is_by_then(tmp_path, is_r
     with VideoReader(path) as reader:
         shown = [read_number(reader.frame_at(index / 12).rgb) for index in range(12)]
     assert shown == [index // 3 * 3 for index in range(12)]
+
+
+def test_writing_av1_leaves_the_priority_of_the_program_as_it_is(tmp_path):
+    before = os.sched_getscheduler(0)
+    frames = numbered_frames(4, 64, 48)
+    write_video(tmp_path / "some.mp4", frames, codec="libsvtav1", options={"preset": "12"})
+    assert os.sched_getscheduler(0) == before

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -77,6 +78,7 @@ def write_video(
         raise ValueError("there are no frames to write; give at least one.")
     clock = _Clock(frames_per_second, times_seconds)
     with (
+        _same_priority(),
         replacing(path) as partial,
         av.open(
             str(partial), "w", format=container_format, options=dict(container_options or {})
@@ -102,6 +104,20 @@ def write_video(
                 packet.duration = clock.length(packet.pts)
                 container.mux(packet)
     return path
+
+
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does to the thread that calls it as root: leave it real-time priority.
+
+    Such a thread lets no other one run, and waits forever where it waits for one in a loop.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 class _Clock:
