@@ -1,6 +1,7 @@
 """`videoatlas throughput`: what it measures, prints and writes, and which mistakes it names."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from helpers import encode
 
 from eval.throughput import WALK, _vector, _walk, main, throughput
 from videoatlas_gym.actions import decode
+from videoatlas_gym.arguments import num_cores
 from videoatlas_gym.video import TileCache
 
 SMALL = {"grid_size": 2, "tile_size": (32, 18), "seconds": 0.2}
@@ -101,6 +103,8 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(capsys, arguments, sentence):
 @pytest.mark.slow
 def test_two_processes_make_more_steps_than_one(video):
     """Drawing dominates on a cold cache, and that is what processes share."""
+    if os.getloadavg()[0] > 0.75 * num_cores():
+        pytest.skip("the cores are busy: what two processes gain cannot be measured")
     rates = {}
     for result in throughput((), story=True, envs=(1, 2), seconds=8.0, vectorization="async"):
         rates[result.vectorization, result.num_envs, result.tiles] = result.steps_per_second
