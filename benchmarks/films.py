@@ -3,6 +3,8 @@
 Knows how to make files, not what is measured on them. Long videos are stream copies of a short one
 with exact offsets: encoding ten hours would take a day. A file's name carries a hash of its recipe,
 so a changed recipe makes a new file, and files are made whole or not at all.
+
+Ten hours are 61 copies, and no 60: then each of 64 cells shows another place of what is copied.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ class Film:
 
 
 FILMS: dict[str, Film] = {
-    "10h": Film("H.264, key frames at most 250 apart, with sound", 600, copies=60),
-    "10h-mkv": Film("the same as Matroska", 600, copies=60, suffix=".mkv"),
-    "10h-gop50": Film("H.264, key frames at most 50 apart, with sound", 600, group=50, copies=60),
+    "10h": Film("H.264, key frames at most 250 apart, with sound", 600, copies=61),
+    "10h-mkv": Film("the same as Matroska", 600, copies=61, suffix=".mkv"),
+    "10h-gop50": Film("H.264, key frames at most 50 apart, with sound", 600, group=50, copies=61),
     "1h": Film("H.264, with sound", 600, copies=6),
     "10min": Film("H.264, the ten minutes that the long ones repeat", 600),
     "720p": Film("H.264, 1280x720", 200, size=(1280, 720)),

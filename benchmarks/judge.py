@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.footage import read_corner
 from videoatlas_gym.files import replacing
-from videoatlas_gym.video.synthesis import read_number
 
 THUMB_SIZE = (32, 18)
 _CLEARLY = 1.5
@@ -43,7 +43,7 @@ def count_wrong_numbers(
 
 def _number(picture: NDArray[np.uint8]) -> int | None:
     try:
-        return read_number(picture)
+        return read_corner(picture)
     except ValueError:
         return None
 

@@ -13,11 +13,10 @@ from PIL import Image
 
 import benchmarks.films
 from benchmarks.films import FILMS, QUICK_FILMS, Film, film_path, make_film
-from benchmarks.footage import MEAN_SHOT_SECONDS, frames
+from benchmarks.footage import MEAN_SHOT_SECONDS, frames, read_corner
 from benchmarks.views import TILE_SIZE
-from videoatlas_gym.video.synthesis import read_number
 
-SMALL = {"seconds": 8, "size": (160, 96)}
+SMALL = {"seconds": 8, "size": (320, 192)}
 """The shortest that sound fits in whole packets."""
 
 
@@ -25,7 +24,7 @@ def numbers(path, size):
     """Return (time, number) of all frames, read from pictures scaled to a size."""
     with av.open(str(path)) as container:
         return [
-            (frame.pts * frame.time_base, read_number(np.asarray(frame.to_image().resize(size))))
+            (frame.pts * frame.time_base, read_corner(np.asarray(frame.to_image().resize(size))))
             for frame in container.decode(container.streams.video[0])
         ]
 
@@ -56,7 +55,7 @@ def test_every_kind_of_film_can_be_made_and_numbered(tmp_path, name):
         assert (stream.width, stream.height) == film.size
         assert len(container.streams.audio) == bool(film.copies)
     total = film.num_frames * max(film.copies, 1)
-    found = numbers(path, (80, 48))
+    found = numbers(path, (160, 96))
     assert [number for _, number in found] == [i % film.num_frames for i in range(total)]
     step = Fraction(1, 25)
     assert all(abs(moment - i * step) <= Fraction(1, 2000) for i, (moment, _) in enumerate(found))
@@ -72,7 +71,7 @@ def test_copies_follow_each_other_exactly_with_all_of_their_sound(tmp_path):
 
 
 def test_a_film_is_made_once_and_made_anew_under_another_recipe(tmp_path, monkeypatch):
-    film = Film("", seconds=1, size=(64, 48))
+    film = Film("", seconds=1, size=(96, 64))
     path = make_film("one", film, tmp_path)
     written = path.stat()
     assert make_film("one", film, tmp_path).stat().st_mtime_ns == written.st_mtime_ns
@@ -90,7 +89,7 @@ def test_a_film_that_is_interrupted_leaves_nothing_behind(tmp_path, monkeypatch)
 
     monkeypatch.setattr(benchmarks.films, "frames", stopped)
     with pytest.raises(KeyboardInterrupt):
-        make_film("cut", Film("", seconds=2, size=(64, 48)), tmp_path)
+        make_film("cut", Film("", seconds=2, size=(96, 64)), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

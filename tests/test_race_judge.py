@@ -11,6 +11,7 @@ import pytest
 from helpers import data_folder
 from PIL import Image
 
+from benchmarks import footage
 from benchmarks.films import QUICK_FILMS, make_film
 from benchmarks.judge import count_wrong_looks, count_wrong_numbers, stored_thumbs
 from benchmarks.machine import ROOT
@@ -18,11 +19,10 @@ from benchmarks.methods import METHODS
 from benchmarks.scan import scan
 from benchmarks.views import TILE_SIZE, fitted_size, views
 from videoatlas_gym.span import Cell, GridGeometry
-from videoatlas_gym.video.synthesis import numbered_frame
 
 
 def test_wrong_missing_and_unreadable_numbers_are_counted():
-    shown = [numbered_frame(index, 160, 90) for index in (3, 4, 5, 6)]
+    shown = list(footage.frames(7, 160, 90))[3:]
     assert count_wrong_numbers(shown, [3, 4, 5, 6], 100) == 0
     assert count_wrong_numbers(shown, [103, 4, 205, 6], 100) == 0
     assert count_wrong_numbers(shown, [3, 5, 5, 7], 100) == 2
