@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import islice
 from statistics import median
 
+from av.container import InputContainer
 from av.packet import Packet
 
 from videoatlas_gym.video._ending import Ending
@@ -207,6 +208,8 @@ def _fallback(track: Track, packets: list[Packet]) -> str | None:
     is_interpolated = track.container.format.name == "mpegts" and len(set(places)) < len(places)
     if is_interpolated or track.container.format.name == "mpeg":
         return "it stores one time stamp for several frames"
+    if not track.is_indexed_rightly():
+        return "its index is not that of its packets"
     return None if track.seek(packets[0].pts) else "its container cannot be searched"
 
 
@@ -282,6 +285,8 @@ def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:
 def describe(track: Track, facts: Facts) -> dict[str, object]:
     """What a person wants to know of a file, and where its header lies; values are plain."""
     stream = track.stream
+    with track.all_streams() as container:
+        audio_tracks, subtitle_tracks = (_tracks(container, kind) for kind in ("audio", "subtitle"))
     return {
         "container": track.container.format.name,
         "codec": track.codec.name,
@@ -296,8 +301,8 @@ def describe(track: Track, facts: Facts) -> dict[str, object]:
         "header_duration_seconds": _header_seconds(track),
         "frame_seconds": facts.frame_seconds,
         "start_seconds": float(facts.start_pts * facts.time_base),
-        "audio_tracks": _tracks(track, "audio"),
-        "subtitle_tracks": _tracks(track, "subtitle"),
+        "audio_tracks": audio_tracks,
+        "subtitle_tracks": subtitle_tracks,
         "is_seekable": facts.fallback is None,
         "fallback": facts.fallback,
         "is_reordered": facts.is_reordered,
@@ -310,9 +315,9 @@ def _header_seconds(track: Track) -> float | None:
     return track.container.duration / 1e6 if track.container.duration else None
 
 
-def _tracks(track: Track, kind: str) -> list[dict[str, object]]:
+def _tracks(container: InputContainer, kind: str) -> list[dict[str, object]]:
     return [
         {"index": stream.index, "codec": stream.codec_context.name, "language": stream.language}
-        for stream in track.container.streams
+        for stream in container.streams
         if stream.type == kind and stream.codec_context
     ]

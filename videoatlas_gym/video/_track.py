@@ -6,7 +6,9 @@ taken as a hint: a start is right if its time stamp is early enough and the deco
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -20,6 +22,7 @@ from av.video.stream import VideoStream
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
+from videoatlas_gym.video._soundless import SoundlessFile, sound_tracks
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
@@ -63,17 +66,16 @@ class Track:
         self._open()
 
     def _open(self) -> None:
-        protocols = ("file", *self.limits.allow_protocols)
-        self.container = av.open(
-            self._path,
-            container_options={"protocol_whitelist": ",".join(protocols)},
-            metadata_errors="replace",
-            timeout=self.deadline.limit_seconds,
-        )
+        self._file: SoundlessFile | None = None
+        if os.path.isabs(self._path) and (hidden := sound_tracks(self._path)):
+            self._file = SoundlessFile(self._path, hidden)
+        self.container = None
         try:
+            self.container = self._opened(self._file or self._path)
+            self._check()
             self.stream = _best_video_stream(self.container)
         except BaseException:
-            self.container.close()
+            self._close_files()
             raise
         for stream in self.container.streams:
             if stream.index != self.stream.index:
@@ -82,6 +84,25 @@ class Track:
         self.codec.thread_count = 1
         self.codec.options = self.codec_options
         self._is_at_start = True
+        self._last_key = _last_key(self.container, self.stream)
+
+    def _opened(self, file: str | SoundlessFile) -> av.container.InputContainer:
+        protocols = ("file", *self.limits.allow_protocols)
+        return av.open(
+            file,
+            container_options={"protocol_whitelist": ",".join(protocols)},
+            metadata_errors="replace",
+            timeout=self.deadline.limit_seconds,
+        )
+
+    @contextmanager
+    def all_streams(self) -> Iterator[av.container.InputContainer]:
+        """The container with all streams of the file, those that are hidden from reading too."""
+        if self._file is None:
+            yield self.container
+            return
+        with self._opened(self._path) as container:
+            yield container
 
     @property
     def time_base(self) -> Fraction:
@@ -97,25 +118,36 @@ class Track:
     def close(self) -> None:
         """Release the container and the decoder."""
         self.stream = self.codec = None  # They point into the container's memory.
-        self.container.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        for file in (self.container, self._file):
+            if file is not None:
+                file.close()
+
+    def _check(self) -> None:
+        """Raise what should end the request: that its time is over, or an interruption."""
+        self.deadline.check()
+        if self._file is not None:
+            self._file.check()
 
     def packets(self) -> Iterator[Packet]:
         """Read packets of the stream from here on; damage that stops reading is the end."""
-        check = self.deadline.check
+        check = self._check
         try:
             for packet in self.container.demux(self.stream):
                 check()
                 if packet.size or packet.pts is not None:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):
-            return
+            check()
         except av.error.ExitError:
             check()
             raise
         except IndexError:
             # All packets were read, but a track began that the header had not announced: PyAV then
             # looks for it among those it knows, to end it. It guards that only while reading.
-            return
+            check()
 
     def rewind(self) -> Run:
         """Start at the very first packet, with a decoder that has seen nothing."""
@@ -135,9 +167,23 @@ class Track:
         try:
             self.container.seek(tick, stream=self.stream)
         except av.error.FFmpegError:
+            self._check()
             return False
+        self._check()
         self._is_at_start = False
         return True
+
+    def is_indexed_rightly(self) -> bool:
+        """Whether packets lie where the index has them; only AVI counts time by its index.
+
+        A file that lost or gained packets has one numbering after a seek, and another from the
+        start. Demuxers mend an index while they read, so what counts is that of the opened file.
+        """
+        if self._last_key is None:
+            return True
+        tick, position = self._last_key
+        packet = next(self.packets(), None) if self.seek(tick) else None
+        return packet is not None and (packet.dts, packet.pos) == (tick, position)
 
     def enter(self, tick: int, before_pts: int | None = None) -> Run:
         """Start at the last usable key frame at or before `tick` (and before `before_pts`).
@@ -194,6 +240,22 @@ def is_shown(track: Track, packet: Packet) -> bool:
     if packet.pts is None or packet.is_discard:
         return False
     return not is_hidden(track.codec.name, packet)
+
+
+_AVI_CHUNK_HEADER_BYTES = 8
+
+
+def _last_key(
+    container: av.container.InputContainer, stream: VideoStream
+) -> tuple[int, int] | None:
+    """Decoding time and position of the last key frame in the index of an AVI; None elsewhere."""
+    if container.format.name != "avi":
+        return None
+    index = stream.index_entries
+    place = index.search_timestamp(2**62, backward=True)
+    if place < 0:
+        return None
+    return index[place].timestamp, index[place].pos + _AVI_CHUNK_HEADER_BYTES
 
 
 def _best_video_stream(container: av.container.InputContainer) -> VideoStream:
