@@ -2,7 +2,7 @@
 
 A method opens its video when it is made; its module is imported before, untimed. Nothing but the
 contender itself is imported here, so that a measurement's memory is the contender's own. To add one
-(tiles from a cache, key frames as previews): a class and a line in `METHODS`, and in `GROUPS` of
+(tiles from a cache, say): a class and a line in `METHODS`, and in `GROUPS` of
 `benchmarks.page` a heading if it belongs to none of those there.
 """
 
@@ -64,6 +64,21 @@ class Engine(Method):
     def frame(self, seconds: float) -> list[NDArray[np.uint8]]:
         """Decode one frame."""
         return [self._reader.frame_at(seconds).rgb]
+
+
+class Preview(Engine):
+    """The same with key frames in place of the frames at the middles of cells."""
+
+    def tiles(self, seconds: Sequence[float]) -> list[NDArray[np.uint8]]:
+        """Decode a key frame for each cell; the exact frame where a cell holds none."""
+        from videoatlas_gym.span import Span
+        from videoatlas_gym.video.preview import shown_for
+
+        half = (seconds[1] - seconds[0]) / 2
+        end = self.duration_seconds
+        spans = [Span(max(0.0, moment - half), min(moment + half, end)) for moment in seconds]
+        shown = shown_for(self._reader, seconds, spans, self._size, representative="keyframe")
+        return [one.frame.rgb for one in shown]
 
 
 def has_workers() -> bool:
@@ -232,7 +247,10 @@ class Contender:
     """Threads of this project's reader that the row needs."""
 
 
-_OURS = {"modules": ("videoatlas_gym.video",), "packages": ("av",)}
+_OURS = {
+    "modules": ("videoatlas_gym.video.reader", "videoatlas_gym.video.preview"),
+    "packages": ("av",),
+}
 _TORCH = {"modules": ("torchcodec.decoders",), "packages": ("torchcodec", "torch")}
 _approximate = partial(TorchCodec, seek_mode="approximate")
 
@@ -260,6 +278,12 @@ METHODS: dict[str, Contender] = {
     ),
     "torchcodec-exact": Contender(
         "torchcodec exact, 1 thread, unscaled", partial(TorchCodec, seek_mode="exact"), **_TORCH
+    ),
+    "preview": Contender(
+        "this engine, 1 worker, key frames",
+        partial(Preview, num_workers=1),
+        group="preview",
+        **_OURS,
     ),
 }
 """By name, in the order of the tables."""

@@ -5,22 +5,49 @@ pictures of any of them, in memory or in a directory. All are a `VideoSource`. W
 `videoatlas_gym.video.synthesis`.
 """
 
-from videoatlas_gym.video.cache import TileCache, as_cache
-from videoatlas_gym.video.cached import CachedSource
-from videoatlas_gym.video.concat import ConcatSource
-from videoatlas_gym.video.joining import join_to_duration
-from videoatlas_gym.video.part import Part
-from videoatlas_gym.video.reader import VideoReader
-from videoatlas_gym.video.source import (
-    LETTERBOX_RGB,
-    Frame,
-    FrameDecodeError,
-    VideoChangedError,
-    VideoError,
-    VideoOpenError,
-    VideoSource,
-)
-from videoatlas_gym.video.store import TileStore, TileStoreError, TileStoreWarning
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videoatlas_gym.video.cache import TileCache, as_cache
+    from videoatlas_gym.video.cached import CachedSource
+    from videoatlas_gym.video.concat import ConcatSource
+    from videoatlas_gym.video.joining import join_to_duration
+    from videoatlas_gym.video.part import Part
+    from videoatlas_gym.video.reader import VideoReader
+    from videoatlas_gym.video.source import (
+        LETTERBOX_RGB,
+        Frame,
+        FrameDecodeError,
+        VideoChangedError,
+        VideoError,
+        VideoOpenError,
+        VideoSource,
+    )
+    from videoatlas_gym.video.store import TileStore, TileStoreError, TileStoreWarning
+
+_HOMES = {
+    "LETTERBOX_RGB": "source",
+    "CachedSource": "cached",
+    "ConcatSource": "concat",
+    "Frame": "source",
+    "FrameDecodeError": "source",
+    "Part": "part",
+    "TileCache": "cache",
+    "TileStore": "store",
+    "TileStoreError": "store",
+    "TileStoreWarning": "store",
+    "VideoChangedError": "source",
+    "VideoError": "source",
+    "VideoOpenError": "source",
+    "VideoReader": "reader",
+    "VideoSource": "source",
+    "as_cache": "cache",
+    "join_to_duration": "joining",
+}
+"""Names and the modules that they are imported from when first used, so that importing is quick."""
 
 __all__ = [
     "LETTERBOX_RGB",
@@ -41,3 +68,15 @@ __all__ = [
     "as_cache",
     "join_to_duration",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -119,7 +119,8 @@ class _Gathering:
             if mark.is_key and not self._begins_or_goes_on(mark):
                 return [mark]
             self._take(mark)
-            if self._settle(REORDER_DEPTH):
+            # What comes before the first moment that waits settles nothing.
+            if mark.pts > self._waiting[0] and self._settle(REORDER_DEPTH):
                 return [] if self._end_index is None else self._marks[self._end_index :]
         self._settle(0)
         return [] if self._end_index is None else self._marks[self._end_index :]
