@@ -11,8 +11,10 @@ import pytest
 from helpers import VIDEOS, decode_linearly, digest, encode
 
 from benchmarks.floor import Floor
+from benchmarks.footage import frames
 from benchmarks.measure import WrongCount, measure
 from benchmarks.scan import Scan, scan, stored_scan
+from videoatlas_gym.video.synthesis import write_video
 
 FILES = (
     *("constant rate", "no B-frames", "variable rate", "one group", "open groups"),
@@ -104,10 +106,10 @@ def test_a_scan_is_kept_until_the_file_changes(tmp_path):
 
 
 def test_a_floor_that_decodes_another_number_stops_the_race(tmp_path):
-    path = encode(tmp_path / "video.mp4", count=60)
+    path = write_video(tmp_path / "video.mp4", frames(60, 160, 96))
     found, asked = scan(path), [0.5, 1.5]
     view = {"stage": "root", "seconds": asked, "is_native": False, "ranks": found.ranks_at(asked)}
-    job = {"method": "floor", "path": str(path), "size": [80, 48], "num_numbers": 60}
+    job = {"method": "floor", "path": str(path), "size": [160, 96], "num_numbers": 60}
     right = found.minimum_packets(asked)
     result = measure(job | {"views": [view | {"minimum_packets": right}]})
     assert result["stages"]["root"]["packets"] == right
