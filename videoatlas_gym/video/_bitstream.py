@@ -7,9 +7,13 @@ bitstream specification (6.2).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 
 from av.packet import Packet
+
+HIDING_CODECS = {"vp8", "vp9"}
+"""Codecs with packets that show nothing."""
 
 NEEDED = (False, 0)
 
@@ -18,11 +22,15 @@ _H264_HARMLESS = {6, 9, 12}
 """Supplemental information, delimiters and filling: nothing that later pictures need."""
 _HEVC_HARMLESS = {35, 38, 39, 40}
 _START_CODE = b"\0\0\1"
+_READ_LENGTH = {
+    size: struct.Struct(kind).unpack_from for size, kind in ((1, ">B"), (2, ">H"), (4, ">I"))
+}
+_READ_LENGTH[3] = lambda data, place: (int.from_bytes(data[place : place + 3], "big"),)
 
 
 def is_hidden(codec_name: str, packet: Packet) -> bool:
     """Whether a VP8 or VP9 packet only updates references and shows nothing."""
-    if codec_name not in ("vp8", "vp9") or not packet.size:
+    if codec_name not in HIDING_CODECS or not packet.size:
         return False
     data = memoryview(packet)
     first = data[0]
@@ -91,13 +99,18 @@ def _units(data: memoryview, length_size: int) -> Sequence[int]:
     """Return where the network abstraction layer units of a packet begin; none if it is damaged."""
     if not length_size:
         return _units_by_start_code(bytes(data))
+    read_length = _READ_LENGTH[length_size]
     units, place, end = [], 0, len(data)
-    while place < end:
-        length = int.from_bytes(data[place : place + length_size], "big")
-        units.append(place + length_size)
-        place += length_size + length
-        if not length or place > end:
-            return ()
+    try:
+        while place < end:
+            (length,) = read_length(data, place)
+            place += length_size
+            units.append(place)
+            place += length
+            if not length or place > end:
+                return ()
+    except struct.error:
+        return ()
     return units
 
 

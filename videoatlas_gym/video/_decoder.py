@@ -79,18 +79,19 @@ class GroupDecoder:
 
 def _is_believed(frame: VideoFrame, group: Group, seen: list[int]) -> bool:
     """Note a picture that was expected; False for one shown before the group."""
-    if frame.pts is None:
+    pts = frame.pts
+    if pts is None:
         raise Unbelievable
-    if frame.pts < group.sync_pts:
+    if pts < group.sync_pts:
         return False
-    is_first = not seen
-    if frame.is_corrupt or frame.pts not in group.expected:
+    if frame.is_corrupt or pts not in group.expected:
         raise Unbelievable
-    if is_first and not (frame.pts == group.sync_pts and frame.key_frame):
+    if seen:
+        if pts <= seen[-1]:
+            raise Unbelievable
+    elif not (pts == group.sync_pts and frame.key_frame):
         raise Unbelievable
-    if seen and frame.pts <= seen[-1]:
-        raise Unbelievable
-    seen.append(frame.pts)
+    seen.append(pts)
     return True
 
 

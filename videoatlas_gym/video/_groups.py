@@ -12,7 +12,7 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from videoatlas_gym.video._bitstream import NEEDED, is_hidden, spare_reader
+from videoatlas_gym.video._bitstream import HIDING_CODECS, NEEDED, is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._decoder import GroupDecoder, Pictures, decoded
 from videoatlas_gym.video._facts import Facts
@@ -53,17 +53,15 @@ class TrackFeed:
         return places[0] == places[1] and -1 not in places
 
     def _marks(self, packets: Iterator[Packet]) -> Iterator[Mark]:
-        false_keys, codec_name, read_spare = (
-            self._track.false_keys,
-            self._codec_name,
-            self._read_spare,
-        )
+        codec_name, false_keys = self._codec_name, self._track.false_keys
+        read_spare, may_hide = self._read_spare, codec_name in HIDING_CODECS
         for packet in packets:
             pts = packet.pts
             is_key = packet.is_keyframe and pts is not None and pts not in false_keys
-            is_shown = not packet.is_discard and not is_hidden(codec_name, packet)
-            is_read = read_spare and not packet.is_corrupt
-            spare = read_spare(packet) if is_read else NEEDED
+            is_shown = not packet.is_discard and not (may_hide and is_hidden(codec_name, packet))
+            spare = NEEDED
+            if read_spare and not is_key and not packet.is_corrupt:
+                spare = read_spare(packet)
             yield Mark(packet, pts, packet.size, is_key, is_shown, *spare)
 
 

@@ -26,6 +26,8 @@ from videoatlas_gym.video._soundless import SoundlessFile, sound_tracks
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
+_CHECKED_EVERY = 8
+"""After so many packets it is seen whether there is time left: reading one takes microseconds."""
 _PADDED_PIXELS = 64 * 12_000
 """Decoders count the padding of rows to pictures, too."""
 
@@ -135,8 +137,9 @@ class Track:
         """Read packets of the stream from here on; damage that stops reading is the end."""
         check = self._check
         try:
-            for packet in self.container.demux(self.stream):
-                check()
+            for number, packet in enumerate(self.container.demux(self.stream)):
+                if not number % _CHECKED_EVERY:
+                    check()
                 if packet.size or packet.pts is not None:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):

@@ -176,24 +176,27 @@ class _Gathering:
             return Unplanned((*self._lost, *self._shown), self._is_hopeless)
         marks = _up_to(self._marks, stamps)
         top = max(mark.layer for mark in marks)
-        kept = [
-            mark
-            for mark in marks
-            if not (mark.is_spare and mark.layer == top) or mark.pts in stamps
-        ]
+        packets, expected, num_bytes = [], [], 0
+        for packet, pts, size, _, is_shown, is_spare, layer in marks:
+            if is_spare and layer == top and pts not in stamps:
+                continue
+            packets.append(packet)
+            num_bytes += size
+            if is_shown and pts >= self._sync_pts:
+                expected.append(pts)
         return Group(
             sync_pts=self._sync_pts,
-            packets=tuple(mark.packet for mark in kept),
-            expected=frozenset(
-                mark.pts for mark in kept if mark.is_shown and mark.pts >= self._sync_pts
-            ),
+            packets=tuple(packets),
+            expected=frozenset(expected),
             shown=self._shown,
-            num_left_out=len(marks) - len(kept),
-            num_bytes=sum(mark.size for mark in kept),
+            num_left_out=len(marks) - len(packets),
+            num_bytes=num_bytes,
         )
 
 
 def _up_to(marks: Sequence[Mark], stamps: set[int]) -> Sequence[Mark]:
     """Return the packets up to the last one, in their order, that shows one of `stamps`."""
-    last = max(index for index, mark in enumerate(marks) if mark.pts in stamps and mark.is_shown)
-    return marks[: last + 1]
+    end = len(marks)
+    while not (marks[end - 1].pts in stamps and marks[end - 1].is_shown):
+        end -= 1
+    return marks[:end]
