@@ -2,7 +2,7 @@
 
 A demuxer builds the index of every track when it opens a file, wanted or not. Ten hours of sound
 have twice as many entries as the picture: they cost most of the time and memory of opening, and
-each seek walks through them. Here the boxes of sound tracks read as "free", which demuxers pass
+each seek walks through them. Here the boxes of sound tracks read as "skip", which demuxers pass
 over; nothing else of the file is touched. Box layout: ISO/IEC 14496-12, sections 4.2 and 8.
 """
 
@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 MIN_TRACK_BYTES = 1 << 20
 """Smaller tracks are let be: their index costs nothing."""
+_PASSED_OVER = b"skip"
+"""Free space; FFmpeg looks into boxes of the other name for it, "free"."""
 _MAX_BOXES = 1000
 _HANDLER_TYPE = slice(8, 12)
 """Where a handler box says what its track is, from the end of the box's header."""
@@ -27,7 +29,7 @@ class _Box(NamedTuple):
 
 
 class SoundlessFile:
-    """A local file, open for reading, in which some boxes are called "free".
+    """A local file, open for reading, in which some boxes are called "skip".
 
     Args:
         path: Its path.
@@ -48,7 +50,7 @@ class SoundlessFile:
             data = os.pread(self._descriptor, count, self._place)
             for kind in self._kinds:
                 if self._place - 4 < kind < self._place + len(data):
-                    data = _overwritten(data, b"free", kind - self._place)
+                    data = _overwritten(data, _PASSED_OVER, kind - self._place)
             self._place += len(data)
             return data
         except OSError:
