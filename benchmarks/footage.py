@@ -1,8 +1,9 @@
 """What the generated videos show: moving textures, things in motion, noise, cuts, and a number.
 
 Knows no files. The number of a frame is burnt into its upper left corner, so any picture that a
-decoder delivers, at any size, tells which frame it is. The corner is small: where a quarter of the
-picture flips from frame to frame, an encoder uses half as many B-frames as it does on films.
+decoder delivers, down to 160 x 90 pixels, tells which frame it is. The corner is small: where a
+quarter of the picture flips from frame to frame, an encoder uses half as many B-frames as it does
+on films.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def frames(
 
 
 def read_corner(rgb: NDArray[np.uint8]) -> int:
-    """Return the number of a frame from its picture, at any size without bars.
+    """Return the number of a frame from its picture, without bars and not too small.
 
     Raises:
         ValueError: If it carries none.

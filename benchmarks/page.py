@@ -21,7 +21,7 @@ GROUPS: dict[str, str] = {
     "cold": "",
     "warm": "Tiles that were decoded before, in this process or in an earlier one:",
     "preview": "Key frames in place of the frames at the middles of cells, where a cell holds one: "
-    "other frames by intent, which the last column counts:",
+    "other frames by intent, which count as wrong in the last column:",
 }
 """Groups of rows in the order of a video's section, and what is said above each. A contender says
 which group is its own."""

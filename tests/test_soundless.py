@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import gc
 import random
+import re
+import struct
+from pathlib import Path
 
 import av
 import numpy as np
@@ -11,24 +14,24 @@ import pytest
 from helpers import data_folder, edited, encode, open_files, silence
 
 from videoatlas_gym.video import VideoError, VideoReader, _soundless
-from videoatlas_gym.video._soundless import SoundlessFile, sound_tracks
+from videoatlas_gym.video._soundless import sound_tracks, soundless
 
 
-def with_sound(source, target, *, sound_first=False, **options):
-    """Copy with as much silence as there is video."""
+def with_sound(source, target, *, sound_first=False, num_tracks=1, **options):
+    """Copy with as much silence as there is video, once for each sound track."""
     with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
         video = old.streams.video[0]
-        if sound_first:
-            sound, copy = new.add_stream("aac", rate=44_100), new.add_stream_from_template(video)
-        else:
-            copy, sound = new.add_stream_from_template(video), new.add_stream("aac", rate=44_100)
-        sound.codec_context.layout = "mono"
-        packets = [packet for packet in old.demux(video) if packet.dts is not None]
-        frames = range(0, round(44_100 * float(video.duration * video.time_base)), 1024)
-        packets += [p for start in frames for p in sound.encode(silence(start))]
-        packets += sound.encode(None)
-        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
-            packet.stream = copy if packet.stream is video else sound
+        copy = None if sound_first else new.add_stream_from_template(video)
+        sounds = [new.add_stream("aac", rate=44_100) for _ in range(num_tracks)]
+        copy = copy or new.add_stream_from_template(video)
+        packets = [(packet, copy) for packet in old.demux(video) if packet.dts is not None]
+        for sound in sounds:
+            sound.codec_context.layout = "mono"
+            for start in range(0, round(44_100 * float(video.duration * video.time_base)), 1024):
+                packets += [(packet, sound) for packet in sound.encode(silence(start))]
+            packets += [(packet, sound) for packet in sound.encode(None)]
+        for packet, stream in sorted(packets, key=lambda pair: pair[0].dts * pair[0].time_base):
+            packet.stream = stream
             new.mux(packet)
     return target
 
@@ -114,65 +117,75 @@ def test_no_sound_is_hidden_where_tracks_are_named_later_or_nothing_else_is_ther
     assert sound_tracks(str(tmp_path / "sound.mp4")) == []
 
 
-def test_files_built_wrongly_are_left_to_the_demuxer(film, tmp_path, monkeypatch):
-    monkeypatch.setattr(_soundless, "MIN_TRACK_BYTES", 0)
+def test_files_built_wrongly_show_no_other_pictures_without_their_sound(
+    film, tmp_path, monkeypatch
+):
     data, rng, path = film.read_bytes(), random.Random(3), tmp_path / "wrong.mp4"
-    movie = data.index(b"moov") - 4
-    for _ in range(300):
+    movie, num_compared = data.index(b"moov") - 4, 0
+    for _ in range(60):
         wrong = bytearray(data)
         for _ in range(3):
             wrong[rng.randrange(movie, len(data))] = rng.choice((0, 1, 127, 255))
         path.write_bytes(wrong[: rng.choice((len(wrong), rng.randrange(len(wrong))))])
-        for place in sound_tracks(str(path)):
-            assert path.read_bytes()[place + 4 : place + 8] == b"trak"
+        try:
+            _, whole = facts(path, 1 << 40, monkeypatch)
+            hidden, soundless_facts = facts(path, 0, monkeypatch)
+        except VideoError:
+            continue
+        assert soundless_facts[1:] == whole[1:]  # Headers may tell the length by the sound alone.
+        num_compared += bool(hidden)
+    assert num_compared > 5
 
 
-def test_reading_in_any_pieces_gives_the_file_with_its_boxes_renamed(tmp_path):
-    data, rng = random.Random(1).randbytes(500), random.Random(2)
-    path = tmp_path / "data"
-    path.write_bytes(data)
-    wanted = bytearray(data)
-    for start in (0, 37, 45, 200, 492):
-        wanted[start + 4 : start + 8] = b"skip"
-    file = SoundlessFile(str(path), [0, 37, 45, 200, 492])
-    for _ in range(400):
-        place, count = rng.randrange(520), rng.randrange(1, 40)
-        assert file.seek(place) == file.tell() == place
-        assert file.read(count) == wanted[place : place + count]
-    assert file.seek(-3, os.SEEK_END) == 497 and file.seek(-7, os.SEEK_CUR) == 490
-    assert file.read(100) == wanted[490:] and file.read(1) == b""
-    file.close()
-    file.close()
-    assert open_files(tmp_path) == []
-
-
-def test_an_interruption_while_the_demuxer_reads_ends_the_request_and_nothing_else(
-    film, monkeypatch
-):
+def test_what_is_opened_is_the_file_with_its_boxes_renamed(silent, tmp_path, monkeypatch):
     monkeypatch.setattr(_soundless, "MIN_TRACK_BYTES", 0)
-    read, moments = os.pread, [0.5, 2.5, 5.5]
-    with VideoReader(film, num_workers=2) as reader:
-        wanted = [frame.rgb.tobytes() for frame in reader.frames_at(moments)]
-    num_reads = 0
+    path = with_sound(silent, tmp_path / "film.mp4", num_tracks=3)
+    data, starts = path.read_bytes(), sound_tracks(str(path))
+    assert len(starts) == 3 and [data[start + 4 : start + 8] for start in starts] == [b"trak"] * 3
+    wanted = bytearray(data)
+    for start in starts:
+        wanted[start + 4 : start + 8] = b"skip"
+    scheme, _, pieces = soundless(str(path)).partition(":")
+    read = b""
+    for piece in pieces.split("|"):
+        options, _, name = piece.rpartition(":")
+        start, end = map(int, re.findall(r"\d+", options) or (0, 0))
+        read += Path(name).read_bytes()[start : end or None]
+    assert scheme == "concat" and read == wanted
 
-    def interrupting(*arguments):
-        nonlocal num_reads
-        num_reads -= 1
-        if num_reads == 0:
-            raise KeyboardInterrupt
-        return read(*arguments)
 
-    num_interrupted = 0
-    for count in range(1, 60, 4):
-        with VideoReader(film, num_workers=2) as reader:
-            num_reads = count
-            monkeypatch.setattr(os, "pread", interrupting)
-            try:
-                reader.frames_at(moments)
-            except KeyboardInterrupt:
-                num_interrupted += 1
-            num_reads = 0
-            assert [frame.rgb.tobytes() for frame in reader.frames_at(moments)] == wanted
-        monkeypatch.setattr(os, "pread", read)
-        assert open_files(film.parent) == []
-    assert num_interrupted > 5
+@pytest.mark.parametrize(
+    "name", ["a b.mp4", "\u4e2d%03d.mp4", "it's,:x.mp4", "-a#?.mp4", "a|b.mp4"]
+)
+def test_any_name_is_the_name_of_a_file(silent, tmp_path, name, monkeypatch):
+    path = with_sound(silent, tmp_path / "film.mp4").rename(tmp_path / name)
+    _, whole = facts(path, 1 << 40, monkeypatch)
+    one, hidden = facts(path, 0, monkeypatch)
+    assert hidden == whole and len(one) == 1
+    assert (soundless(str(path)) is None) == ("|" in name)
+
+
+def test_sound_that_names_another_track_stays_for_its_pictures_may_be_no_video(
+    silent, tmp_path, monkeypatch
+):
+    path = with_sound(silent, tmp_path / "film.mp4")
+    monkeypatch.setattr(_soundless, "MIN_TRACK_BYTES", 0)
+    data, (start,) = bytearray(path.read_bytes()), sound_tracks(str(path))
+    movie, size = data.index(b"moov") - 4, int.from_bytes(data[start : start + 4], "big")
+    names = struct.pack(">I4sI4sI", 20, b"tref", 12, b"chap", 1)
+    data[start + size : start + size] = names
+    for place in (start, movie):  # The index is last: no packet moves.
+        length = int.from_bytes(data[place : place + 4], "big") + len(names)
+        data[place : place + 4] = length.to_bytes(4, "big")
+    path.write_bytes(data)
+    assert sound_tracks(str(path)) == []
+    with pytest.raises(VideoError, match="no video stream"):
+        VideoReader(path).frame_at(0)
+
+
+def test_readers_that_are_dropped_leave_no_file_open(film, monkeypatch):
+    monkeypatch.setattr(_soundless, "MIN_TRACK_BYTES", 0)
+    for _ in range(3):
+        VideoReader(film).frame_at(1.0)
+    gc.collect()
+    assert open_files(film.parent) == []

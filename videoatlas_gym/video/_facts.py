@@ -209,7 +209,7 @@ def _fallback(track: Track, packets: list[Packet]) -> str | None:
     if is_interpolated or track.container.format.name == "mpeg":
         return "it stores one time stamp for several frames"
     if not track.is_indexed_rightly():
-        return "its index is not that of its packets"
+        return "its index does not match its packets"
     return None if track.seek(packets[0].pts) else "its container cannot be searched"
 
 

@@ -1,9 +1,9 @@
-"""MP4 files with their sound out of the demuxer's sight, as far as it is large.
+"""Large sound tracks of MP4 files, hidden from the demuxer.
 
 A demuxer builds the index of every track when it opens a file, wanted or not. Ten hours of sound
 have twice as many entries as the picture: they cost most of the time and memory of opening, and
-each seek walks through them. Here the boxes of sound tracks read as "skip", which demuxers pass
-over; nothing else of the file is touched. Box layout: ISO/IEC 14496-12, sections 4.2 and 8.
+each seek walks through them. Here FFmpeg is given the file in pieces, in which the boxes of sound
+tracks are called "skip", and passes over them. Box layout: ISO/IEC 14496-12, sections 4.2 and 8.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 MIN_TRACK_BYTES = 1 << 20
 """Smaller tracks are let be: their index costs nothing."""
-_PASSED_OVER = b"skip"
-"""Free space; FFmpeg looks into boxes of the other name for it, "free"."""
+PROTOCOLS = ("concat", "subfile")
+"""Protocols of FFmpeg that `soundless` makes use of."""
+_SKIP_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skip.box")
+"""Holds four bytes, "skip". Not "free": FFmpeg looks into boxes of that name."""
 _MAX_BOXES = 1000
-_HANDLER_TYPE = slice(8, 12)
-"""Where a handler box says what its track is, from the end of the box's header."""
 
 
 class _Box(NamedTuple):
@@ -28,99 +28,57 @@ class _Box(NamedTuple):
     end: int
 
 
-class SoundlessFile:
-    """A local file, open for reading, in which some boxes are called "skip".
+def soundless(path: str) -> str | None:
+    """Return what to open in place of a local file, or None if nothing is to be hidden.
 
-    Args:
-        path: Its path.
-        boxes: Where those boxes begin, in bytes.
+    It reads the file by `PROTOCOLS`: the same bytes, but for the names of the boxes.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
-
-    def __init__(self, path: str, boxes: list[int]) -> None:
-        self.name = path
-        """Read by the demuxer, which guesses the format from it."""
-        self._interruption: BaseException | None = None
-        self._kinds = [start + 4 for start in boxes]
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._place = 0
-
-    def read(self, count: int) -> bytes:
-        """Return up to `count` bytes; none at the end."""
-        try:
-            data = os.pread(self._descriptor, count, self._place)
-            for kind in self._kinds:
-                if self._place - 4 < kind < self._place + len(data):
-                    data = _overwritten(data, _PASSED_OVER, kind - self._place)
-            self._place += len(data)
-            return data
-        except OSError:
-            raise
-        except BaseException as interruption:  # Demuxers swallow it, and take the file to end.
-            self._interruption = interruption
-            return b""
-
-    def check(self) -> None:
-        """Raise what interrupted reading, once."""
-        if self._interruption is not None:
-            interruption, self._interruption = self._interruption, None
-            raise interruption
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place}
-        if whence == os.SEEK_END:
-            base[whence] = os.fstat(self._descriptor).st_size
-        self._place = base[whence] + offset
-        return self._place
-
-    def tell(self) -> int:
-        """Return the place of the next byte."""
-        return self._place
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-def _overwritten(data: bytes, text: bytes, place: int) -> bytes:
-    """Put a text over a part of `data`, as far as it lies inside; `place` may be negative."""
-    text, place = text[max(0, -place) :], max(0, place)
-    text = text[: len(data) - place]
-    return data[:place] + text + data[place + len(text) :]
+    if "|" in path + _SKIP_FILE or not os.path.isfile(_SKIP_FILE):
+        return None  # That sign separates the pieces.
+    place, pieces = 0, []
+    for track in sound_tracks(path):
+        pieces += [f"subfile,,start,{place},end,{track + 4},,:{path}", _SKIP_FILE]
+        place = track + 8
+    if not pieces:
+        return None
+    return "concat:" + "|".join([*pieces, f"subfile,,start,{place},end,0,,:{path}"])
 
 
 def sound_tracks(path: str) -> list[int]:
     """Return where the large sound tracks of an MP4 file begin, in bytes.
 
-    None of a file without a picture, in fragments (whose later parts name their tracks), or that is
-    not built as it should be: such files are for the demuxer to make sense of.
+    Returns none for files without pictures, in fragments (whose later parts name their tracks), or
+    not built as they should be: those are for the demuxer to make sense of. Sound that names
+    another track is left out: that one holds pictures of its chapters, which only the sound tells.
 
     Raises:
         OSError: If the file cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(descriptor).st_size
-        boxes = list(_boxes(descriptor, 0, size))
-        if not boxes or boxes[0].kind != b"ftyp":
+        if os.pread(descriptor, 8, 0)[4:] != b"ftyp":
             return []
+        boxes = list(_boxes(descriptor, 0, os.fstat(descriptor).st_size))
         movies = [box for box in boxes if box.kind == b"moov"]
         if len(movies) != 1 or any(box.kind == b"moof" for box in boxes):
             return []
-        inside = list(_boxes(descriptor, movies[0].body, movies[0].end))
+        inside = list(_inside(descriptor, movies[0]))
         if any(box.kind == b"mvex" for box in inside):
             return []
-        tracks = [(box, _handler(descriptor, box)) for box in inside if box.kind == b"trak"]
+        tracks = [box for box in inside if box.kind == b"trak"]
+        handlers = [_handler(descriptor, box) for box in tracks]
+        namers = [any(b.kind == b"tref" for b in _inside(descriptor, box)) for box in tracks]
     finally:
         os.close(descriptor)
-    if b"vide" not in [handler for _, handler in tracks]:
+    if b"vide" not in handlers:
         return []
     return [
         box.start
-        for box, handler in tracks
-        if handler == b"soun" and box.end - box.start >= MIN_TRACK_BYTES
+        for box, handler, names_another in zip(tracks, handlers, namers, strict=True)
+        if handler == b"soun" and not names_another and box.end - box.start >= MIN_TRACK_BYTES
     ]
 
 
@@ -141,11 +99,14 @@ def _boxes(descriptor: int, place: int, end: int) -> Iterator[_Box]:
         place += size
 
 
+def _inside(descriptor: int, box: _Box) -> Iterator[_Box]:
+    return _boxes(descriptor, box.body, box.end)
+
+
 def _handler(descriptor: int, track: _Box) -> bytes:
-    """Return the kind of a track: `vide`, `soun` or another; empty if it does not say."""
-    for media in _boxes(descriptor, track.body, track.end):
-        if media.kind == b"mdia":
-            for box in _boxes(descriptor, media.body, media.end):
-                if box.kind == b"hdlr":
-                    return os.pread(descriptor, 12, box.body)[_HANDLER_TYPE]
-    return b""
+    """Return the kind of a track: `vide`, `soun` or another; empty if it is not that plain."""
+    media = [box for box in _inside(descriptor, track) if box.kind == b"mdia"]
+    if len(media) != 1:
+        return b""
+    handlers = [box for box in _inside(descriptor, media[0]) if box.kind == b"hdlr"]
+    return os.pread(descriptor, 12, handlers[0].body)[8:] if len(handlers) == 1 else b""

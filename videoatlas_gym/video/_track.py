@@ -7,7 +7,7 @@ taken as a hint: a start is right if its time stamp is early enough and the deco
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
-from videoatlas_gym.video._soundless import SoundlessFile, sound_tracks
+from videoatlas_gym.video._soundless import PROTOCOLS, soundless
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
@@ -68,16 +68,15 @@ class Track:
         self._open()
 
     def _open(self) -> None:
-        self._file: SoundlessFile | None = None
-        if os.path.isabs(self._path) and (hidden := sound_tracks(self._path)):
-            self._file = SoundlessFile(self._path, hidden)
-        self.container = None
+        self._soundless = soundless(self._path) if os.path.isabs(self._path) else None
+        if self._soundless is None:
+            self.container = self._opened(self._path)
+        else:
+            self.container = self._opened(self._soundless, PROTOCOLS)
         try:
-            self.container = self._opened(self._file or self._path)
-            self._check()
             self.stream = _best_video_stream(self.container)
         except BaseException:
-            self._close_files()
+            self.container.close()
             raise
         for stream in self.container.streams:
             if stream.index != self.stream.index:
@@ -88,19 +87,19 @@ class Track:
         self._is_at_start = True
         self._last_key = _last_key(self.container, self.stream)
 
-    def _opened(self, file: str | SoundlessFile) -> av.container.InputContainer:
-        protocols = ("file", *self.limits.allow_protocols)
+    def _opened(self, location: str, protocols: Sequence[str] = ()) -> av.container.InputContainer:
+        allowed = ("file", *protocols, *self.limits.allow_protocols)
         return av.open(
-            file,
-            container_options={"protocol_whitelist": ",".join(protocols)},
+            location,
+            container_options={"protocol_whitelist": ",".join(allowed)},
             metadata_errors="replace",
             timeout=self.deadline.limit_seconds,
         )
 
     @contextmanager
     def all_streams(self) -> Iterator[av.container.InputContainer]:
-        """The container with all streams of the file, those that are hidden from reading too."""
-        if self._file is None:
+        """The container with all streams of the file, including those hidden from reading."""
+        if self._soundless is None:
             yield self.container
             return
         with self._opened(self._path) as container:
@@ -120,22 +119,11 @@ class Track:
     def close(self) -> None:
         """Release the container and the decoder."""
         self.stream = self.codec = None  # They point into the container's memory.
-        self._close_files()
-
-    def _close_files(self) -> None:
-        for file in (self.container, self._file):
-            if file is not None:
-                file.close()
-
-    def _check(self) -> None:
-        """Raise what should end the request: that its time is over, or an interruption."""
-        self.deadline.check()
-        if self._file is not None:
-            self._file.check()
+        self.container.close()
 
     def packets(self) -> Iterator[Packet]:
         """Read packets of the stream from here on; damage that stops reading is the end."""
-        check = self._check
+        check = self.deadline.check
         try:
             for number, packet in enumerate(self.container.demux(self.stream)):
                 if not number % _CHECKED_EVERY:
@@ -143,14 +131,14 @@ class Track:
                 if packet.size or packet.pts is not None:
                     yield packet
         except (av.error.InvalidDataError, av.error.EOFError):
-            check()
+            return
         except av.error.ExitError:
             check()
             raise
         except IndexError:
             # All packets were read, but a track began that the header had not announced: PyAV then
             # looks for it among those it knows, to end it. It guards that only while reading.
-            check()
+            return
 
     def rewind(self) -> Run:
         """Start at the very first packet, with a decoder that has seen nothing."""
@@ -170,9 +158,7 @@ class Track:
         try:
             self.container.seek(tick, stream=self.stream)
         except av.error.FFmpegError:
-            self._check()
             return False
-        self._check()
         self._is_at_start = False
         return True
 

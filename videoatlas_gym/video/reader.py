@@ -214,6 +214,7 @@ class VideoReader(VideoSource):
             ]
             with self._typed_errors({place.tick: place.seconds for place in places}):
                 found = self._opened().key_pictures(sorted(set(places)), size)
+            self.check_unchanged()
             frames = {pts: Frame(rgb, facts.seconds(pts), pts) for pts, rgb, _ in found.values()}
             return [frames[found[place].pts] if place in found else None for place in places]
 
@@ -291,6 +292,7 @@ class VideoReader(VideoSource):
     def describe(self) -> dict[str, object]:
         """Return what a person wants to know of the file, and where its header lies."""
         with self._lock, self._timed():
+            self.check_unchanged()
             access = self._opened()
             with self._typed_open_errors():
                 return describe(access.track, access.facts)

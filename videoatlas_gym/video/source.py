@@ -143,9 +143,9 @@ class VideoSource(Protocol):
 
     def tiles_at(self, seconds: Sequence[float], width: int, height: int) -> NDArray[np.uint8]:
         """Return letterboxed tiles, uint8 (n, height, width, 3), in the order asked."""
-        frames = self.frames_at(seconds, (width, height))[::-1]
-        tiles = np.empty((len(seconds), height, width, 3), np.uint8)
-        for tile in tiles:
+        frames = list(self.frames_at(seconds, (width, height)))
+        tiles = np.empty((len(frames), height, width, 3), np.uint8)
+        for tile in reversed(tiles):
             tile[:] = frames.pop().rgb  # Let go of at once: a sheet can be large.
         return tiles
 
