@@ -19,6 +19,7 @@ PACKAGES = {
 THIRD_PARTIES = {"numpy", "PIL", "av", "gymnasium", "pysubs2", "tqdm"}
 """All that the world may import besides the standard library."""
 FLOW = (
+    "_lazy",
     *("errors", "arguments", "files", "span", "usage", "memory", "actions", "state", "atlas"),
     *("cues", "_subtitle_text", "subtitles", "video"),
     *(

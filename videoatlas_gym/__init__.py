@@ -5,10 +5,11 @@ Importing this package registers `ENVIRONMENTS` with Gymnasium. It never imports
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gymnasium
+
+from videoatlas_gym._lazy import lazy
 
 if TYPE_CHECKING:
     from videoatlas_gym.actions import ACTIONS, Action
@@ -79,14 +80,4 @@ ENVIRONMENTS: dict[str, str] = {
 for _id, _entry_point in ENVIRONMENTS.items():
     gymnasium.register(_id, entry_point=_entry_point)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -7,8 +7,9 @@ pictures of any of them, in memory or in a directory. All are a `VideoSource`. W
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from videoatlas_gym._lazy import lazy
 
 if TYPE_CHECKING:
     from videoatlas_gym.video.cache import TileCache, as_cache
@@ -69,14 +70,4 @@ __all__ = [
     "join_to_duration",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy(__name__, _HOMES)
