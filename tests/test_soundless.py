@@ -154,6 +154,52 @@ def test_what_is_opened_is_the_file_with_its_boxes_renamed(silent, tmp_path, mon
     assert scheme == "concat" and read == wanted
 
 
+def stretched(source, target, gap_bytes):
+    """Copy with as many empty bytes before the pictures, and again behind them."""
+    data = source.read_bytes()
+    media, movie = data.index(b"mdat") - 4, data.index(b"moov") - 4
+    index = bytearray(data[movie:])
+    place = index.find(b"stco")
+    while place >= 0:
+        count = int.from_bytes(index[place + 8 : place + 12], "big")
+        offsets = np.frombuffer(index, ">u4", count, place + 12) + np.int64(gap_bytes)
+        index[place + 12 : place + 12 + 4 * count] = offsets.astype(">u4").tobytes()
+        place = index.find(b"stco", place + 4)
+    gap = struct.pack(">I4sQ", 1, b"wide", gap_bytes)
+    with target.open("wb") as file:
+        for part in (data[:media], data[media:movie]):
+            file.write(part)
+            file.write(gap)
+            file.seek(gap_bytes - len(gap), 1)
+        file.write(index)
+    return target
+
+
+@pytest.mark.parametrize("gap_bytes", [(1 << 31) - 100, 3 << 30], ids=["2 GiB", "3 GiB"])
+def test_files_may_be_larger_than_31_bits_count(film, tmp_path, gap_bytes, monkeypatch):
+    path = stretched(film, tmp_path / "large.mp4", gap_bytes)
+    none, whole = facts(path, 1 << 40, monkeypatch)
+    one, hidden = facts(path, 0, monkeypatch)
+    assert hidden == whole and (len(none), len(one)) == (0, 1)
+    assert whole[-1] == facts(film, 0, monkeypatch)[1][-1]
+    with VideoReader(path) as reader:
+        reader.frame_at(1.0)
+        assert reader._opened().track._soundless is not None
+
+
+def test_sound_is_let_be_where_it_would_take_too_many_pieces(film, tmp_path, monkeypatch):
+    monkeypatch.setattr(_soundless, "MIN_TRACK_BYTES", 0)
+    assert soundless(str(film)) is not None
+    monkeypatch.setattr(_soundless, "_MAX_PIECE_BYTES", 100)
+    assert soundless(str(film)) is None
+
+
+def test_what_cannot_be_opened_in_pieces_is_opened_whole(film, monkeypatch):
+    _, whole = facts(film, 1 << 40, monkeypatch)
+    monkeypatch.setattr("videoatlas_gym.video._track.soundless", lambda path: "concat:nowhere")
+    assert facts(film, 0, monkeypatch)[1] == whole
+
+
 @pytest.mark.parametrize(
     "name", ["a b.mp4", "\u4e2d%03d.mp4", "it's,:x.mp4", "-a#?.mp4", "a|b.mp4"]
 )

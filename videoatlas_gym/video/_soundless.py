@@ -19,6 +19,10 @@ PROTOCOLS = ("concat", "subfile")
 _SKIP_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skip.box")
 """Holds four bytes, "skip". Not "free": FFmpeg looks into boxes of that name."""
 _MAX_BOXES = 1000
+_MAX_PIECE_BYTES = (1 << 31) - 1
+"""FFmpeg's `subfile` counts bytes in 31 bits."""
+_MAX_PIECES = 32
+"""Each is a descriptor of its own; in larger files sound is let be."""
 
 
 class _Box(NamedTuple):
@@ -38,13 +42,21 @@ def soundless(path: str) -> str | None:
     """
     if "|" in path + _SKIP_FILE or not os.path.isfile(_SKIP_FILE):
         return None  # That sign separates the pieces.
-    place, pieces = 0, []
-    for track in sound_tracks(path):
-        pieces += [f"subfile,,start,{place},end,{track + 4},,:{path}", _SKIP_FILE]
-        place = track + 8
-    if not pieces:
+    tracks = sound_tracks(path)
+    if not tracks:
         return None
-    return "concat:" + "|".join([*pieces, f"subfile,,start,{place},end,0,,:{path}"])
+    place, pieces = 0, []
+    for track in tracks:
+        pieces += [*_cut(path, place, track + 4), _SKIP_FILE]
+        place = track + 8
+    pieces += _cut(path, place, os.path.getsize(path))
+    return "concat:" + "|".join(pieces) if len(pieces) <= _MAX_PIECES else None
+
+
+def _cut(path: str, place: int, end: int) -> list[str]:
+    starts = range(place, end, _MAX_PIECE_BYTES)
+    ends = [*starts[1:], end]
+    return [f"subfile,,start,{s},end,{e},,:{path}" for s, e in zip(starts, ends, strict=True)]
 
 
 def sound_tracks(path: str) -> list[int]:

@@ -69,10 +69,7 @@ class Track:
 
     def _open(self) -> None:
         self._soundless = soundless(self._path) if os.path.isabs(self._path) else None
-        if self._soundless is None:
-            self.container = self._opened(self._path)
-        else:
-            self.container = self._opened(self._soundless, PROTOCOLS)
+        self.container = self._container()
         try:
             self.stream = _best_video_stream(self.container)
         except BaseException:
@@ -86,6 +83,15 @@ class Track:
         self.codec.options = self.codec_options
         self._is_at_start = True
         self._last_key = _last_key(self.container, self.stream)
+
+    def _container(self) -> av.container.InputContainer:
+        if self._soundless is not None:
+            try:
+                return self._opened(self._soundless, PROTOCOLS)
+            except av.error.FFmpegError:
+                self.deadline.check()
+                self._soundless = None  # Whatever is wrong is better told of the file as it is.
+        return self._opened(self._path)
 
     def _opened(self, location: str, protocols: Sequence[str] = ()) -> av.container.InputContainer:
         allowed = ("file", *protocols, *self.limits.allow_protocols)
