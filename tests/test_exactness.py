@@ -137,7 +137,7 @@ def num_decoded(path):
 def test_pictures_that_nothing_is_made_from_are_not_decoded(video, monkeypatch):
     name, path, _ = video
     skipping = num_decoded(path)
-    monkeypatch.setattr("videoatlas_gym.video._groups.spare_reader", lambda *stream: None)
+    monkeypatch.setattr("videoatlas_gym.video._feeds.spare_reader", lambda *stream: None)
     assert (skipping < 0.9 * num_decoded(path)) == (name not in NOT_SKIPPING)
 
 

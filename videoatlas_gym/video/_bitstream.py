@@ -50,7 +50,7 @@ def _is_superframe(data: memoryview) -> bool:
     return marker & 0xE0 == 0xC0 and len(data) >= length and data[-length] == marker
 
 
-SpareReader = Callable[[Packet], tuple[bool, int]]
+SpareReader = Callable[[memoryview], tuple[bool, int]]
 """Returns whether no picture of its layer or a lower one is made from a packet; and its layer."""
 
 
@@ -59,10 +59,10 @@ def spare_reader(codec_name: str, extradata: bytes | None) -> SpareReader | None
     data = extradata or b""
     if codec_name == "h264":
         length_size = (data[4] & 3) + 1 if len(data) > 6 and data[0] == 1 else 0
-        return lambda packet: _h264(memoryview(packet), length_size)
+        return lambda data: _h264(data, length_size)
     if codec_name == "hevc":
         length_size = (data[21] & 3) + 1 if len(data) > 22 and data[0] == 1 else 0
-        return lambda packet: _hevc(memoryview(packet), length_size)
+        return lambda data: _hevc(data, length_size)
     return None
 
 

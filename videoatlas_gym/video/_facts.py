@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from statistics import median
 
+import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from videoatlas_gym.video._ending import Ending
 from videoatlas_gym.video._picture import (
@@ -33,6 +36,8 @@ _PROBED_PACKETS = 250
 _TOLERANCE_SECONDS = Fraction(1, 10**9)
 _KEPT_PACKETS = 64
 _DEFAULT_RATE = Fraction(25)
+_MAX_EXACT = 1 << 53
+"""Smaller integers are exact as 64-bit floats, so that their quotients are rounded once."""
 _SANE_RATES = (Fraction(1, 3600), Fraction(1000))
 
 
@@ -78,6 +83,14 @@ class Facts:
     def seconds(self, pts: int) -> float:
         """Return a time stamp in seconds from the first frame."""
         return float((pts - self.start_pts) * self.time_base)
+
+    def all_seconds(self, stamps: Sequence[int]) -> NDArray[np.float64]:
+        """Return what `seconds` returns for each of many time stamps."""
+        ticks = np.array(stamps, np.int64) - self.start_pts
+        numerator, denominator = self.time_base.numerator, self.time_base.denominator
+        if len(ticks) and int(np.abs(ticks).max()) * numerator >= _MAX_EXACT:
+            return np.array([self.seconds(pts) for pts in stamps], np.float64)
+        return ticks * numerator / denominator
 
     def prepare(self, track: Track) -> None:
         """Make a track that was opened again behave like the one the facts were found with.
@@ -229,6 +242,8 @@ def _end(track: Track, start_pts: int, frame_ticks: Fraction, *, is_seekable: bo
 
 def _promised_end(track: Track, start_pts: int) -> int:
     """Where the header puts the end, in ticks; the start where it says nothing."""
+    if track.samples is not None:
+        return max(start_pts, track.samples.last_pts)
     if track.stream.duration:
         return start_pts + track.stream.duration
     if track.container.duration:
@@ -284,9 +299,10 @@ def _length(track: Track, packet: Packet, frame_ticks: Fraction) -> int:
 
 def describe(track: Track, facts: Facts) -> dict[str, object]:
     """What a person wants to know of a file, and where its header lies; values are plain."""
-    stream = track.stream
-    with track.all_streams() as container:
+    with track.whole() as (container, stream):
         audio_tracks, subtitle_tracks = (_tracks(container, kind) for kind in ("audio", "subtitle"))
+        average_rate = float(stream.average_rate) if stream.average_rate else None
+        header_seconds = _header_seconds(container, stream)
     return {
         "container": track.container.format.name,
         "codec": track.codec.name,
@@ -296,9 +312,9 @@ def describe(track: Track, facts: Facts) -> dict[str, object]:
         "rotation_degrees": facts.orientation.degrees_clockwise,
         "is_mirrored": facts.orientation.is_reflected,
         "sample_aspect_ratio": str(facts.pixel_aspect),
-        "average_rate": float(stream.average_rate) if stream.average_rate else None,
+        "average_rate": average_rate,
         "duration_seconds": facts.duration_seconds,
-        "header_duration_seconds": _header_seconds(track),
+        "header_duration_seconds": header_seconds,
         "frame_seconds": facts.frame_seconds,
         "start_seconds": float(facts.start_pts * facts.time_base),
         "audio_tracks": audio_tracks,
@@ -309,10 +325,10 @@ def describe(track: Track, facts: Facts) -> dict[str, object]:
     }
 
 
-def _header_seconds(track: Track) -> float | None:
-    if track.stream.duration:
-        return float(track.stream.duration * track.stream.time_base)
-    return track.container.duration / 1e6 if track.container.duration else None
+def _header_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else None
 
 
 def _tracks(container: InputContainer, kind: str) -> list[dict[str, object]]:

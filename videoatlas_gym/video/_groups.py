@@ -12,57 +12,20 @@ import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from videoatlas_gym.video._bitstream import HIDING_CODECS, NEEDED, is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._decoder import GroupDecoder, Pictures, decoded
 from videoatlas_gym.video._facts import Facts
+from videoatlas_gym.video._feeds import feed_of
 from videoatlas_gym.video._picture import Painter
 from videoatlas_gym.video._track import Track
 from videoatlas_gym.video._twin import CODECS, look, make_twins
-from videoatlas_gym.video.plan import Group, Mark, Unplanned, plan
+from videoatlas_gym.video.plan import Group, Unplanned, plan
 
-_REACH_SECONDS = 10
-"""Without an index, moments closer than this are read on to; farther ones are sought."""
 _MANY_FAILURES = 8
 """After so many groups that did not come out as planned, and none that did, planning ends."""
 
 Shown = tuple[int, NDArray[np.uint8]]
 """The time stamp of a picture, and the picture."""
-
-
-class TrackFeed:
-    """The packets of a track, as a plan needs them."""
-
-    def __init__(self, track: Track) -> None:
-        self._track = track
-        self._codec_name = track.codec.name
-        self._reach = round(_REACH_SECONDS / track.time_base)
-        self._read_spare = spare_reader(self._codec_name, track.codec.extradata)
-
-    def land(self, tick: int) -> Iterator[Mark] | None:
-        """Read on from a key frame presented at or before `tick`; None if none can be found."""
-        packets = self._track.land(tick)
-        return None if packets is None else self._marks(packets)
-
-    def is_same_group(self, tick: int, later: int) -> bool:
-        """Guess from the container's index whether no key frame is between two moments."""
-        index = self._track.stream.index_entries
-        if len(index) < 2:
-            return later - tick <= self._reach
-        places = [index.search_timestamp(place, backward=True) for place in (tick, later)]
-        return places[0] == places[1] and -1 not in places
-
-    def _marks(self, packets: Iterator[Packet]) -> Iterator[Mark]:
-        codec_name, false_keys = self._codec_name, self._track.false_keys
-        read_spare, may_hide = self._read_spare, codec_name in HIDING_CODECS
-        for packet in packets:
-            pts = packet.pts
-            is_key = packet.is_keyframe and pts is not None and pts not in false_keys
-            is_shown = not packet.is_discard and not (may_hide and is_hidden(codec_name, packet))
-            spare = NEEDED
-            if read_spare and not is_key and not packet.is_corrupt:
-                spare = read_spare(packet)
-            yield Mark(packet, pts, packet.size, is_key, is_shown, *spare)
 
 
 class GroupReader:
@@ -78,7 +41,7 @@ class GroupReader:
     def __init__(self, track: Track, facts: Facts, num_workers: int) -> None:
         self.is_hopeless = facts.fallback is not None or facts.is_reordered
         """Whether nothing of this track comes out as planned."""
-        self.feed = TrackFeed(track)
+        self.feed = feed_of(track)
         self._track = track
         self._facts = facts
         self._num_workers = num_workers
@@ -87,6 +50,8 @@ class GroupReader:
         self._first_look = None
         can_have_twins = track.codec.name in CODECS and track.first_frame is not None
         if num_workers > 1 and can_have_twins and not self.is_hopeless:
+            # A frame that the decoder still holds would be moved, away from under its side data.
+            track.codec.flush_buffers()
             self._first_look = look(track.first_frame, painter)
         track.first_frame = None
         self._own = GroupDecoder(track.codec, painter)

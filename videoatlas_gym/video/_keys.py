@@ -110,7 +110,7 @@ class KeyFinder:
         before = gap.before
         stamp = self._next_stamp(before)
         if stamp is not None and math.isfinite(stamp):
-            delay = 0 if self._is_matroska else before.pts - before.dts
+            delay = 0 if self._tells_display else before.pts - before.dts
             after = self._first_key(stamp + delay)
             if after is not None and after.pts > before.pts and stamp in (after.pts, after.dts):
                 return _Gap(before, after, after.pts)
@@ -137,11 +137,20 @@ class KeyFinder:
     def _is_matroska(self) -> bool:
         return "matroska" in self._track.container.format.name
 
+    @property
+    def _tells_display(self) -> bool:
+        """Whether the index holds times of display; else of decoding."""
+        return self._is_matroska or self._track.samples is not None
+
     def _next_stamp(self, key: Packet) -> float | None:
         """The index's time stamp of the key frame after one, at most its own; None if not told.
 
-        Infinite where the index ends. It holds decoding times, in Matroska times of display.
+        Infinite where the index ends.
         """
+        samples = self._track.samples
+        if samples is not None:
+            later = samples.key_stamps[samples.last_key(key.pts) + 1 :]
+            return int(later[0]) if len(later) else math.inf
         index = self._index()
         stamp = key.pts if self._is_matroska else key.dts
         if index is None or stamp is None:

@@ -6,8 +6,9 @@ taken as a hint: a start is right if its time stamp is early enough and the deco
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +23,7 @@ from av.video.stream import VideoStream
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
-from videoatlas_gym.video._soundless import PROTOCOLS, soundless
+from videoatlas_gym.video._samples import SampleReader
 from videoatlas_gym.video.source import VideoOpenError
 
 _MAX_BACK_STEPS = 40
@@ -64,52 +65,68 @@ class Track:
         """The first picture, until it was looked at."""
         self.false_keys: set[int] = set()
         self.true_keys: set[int] = set()
+        self.samples: SampleReader | None = None
+        """Reads the file where FFmpeg is not needed for that."""
         self._path = path
         self._open()
 
     def _open(self) -> None:
-        self._soundless = soundless(self._path) if os.path.isabs(self._path) else None
         self.container = self._container()
-        try:
-            self.stream = _best_video_stream(self.container)
-        except BaseException:
-            self.container.close()
-            raise
-        for stream in self.container.streams:
-            if stream.index != self.stream.index:
-                stream.discard = Discard.all
         self.codec = self.stream.codec_context
         self.codec.thread_count = 1
         self.codec.options = self.codec_options
         self._is_at_start = True
-        self._last_key = _last_key(self.container, self.stream)
+        self._last_key = None
+        if self.samples is None:
+            self._last_key = _last_key(self.container, self.stream)
+        else:
+            self.samples.rewind()
+            self.codec.reorder_depth = max(self.codec.reorder_depth, self._reorder_depth)
 
     def _container(self) -> av.container.InputContainer:
-        if self._soundless is not None:
+        """Open what FFmpeg is to read: the miniature of a plain file, any other file itself."""
+        if self.samples is not None:
+            return self._opened(io.BytesIO(self.samples.miniature))
+        if os.path.isabs(self._path) and (samples := SampleReader.of(self._path)) is not None:
             try:
-                return self._opened(self._soundless, PROTOCOLS)
-            except av.error.FFmpegError:
-                self.deadline.check()
-                self._soundless = None  # Whatever is wrong is better told of the file as it is.
+                container = self._opened(io.BytesIO(samples.miniature))
+                if samples.is_read_alike(container, self.stream):
+                    self.samples, self._reorder_depth = samples, samples.reorder_depth()
+                    return container
+                container.close()
+            except (av.error.FFmpegError, VideoOpenError, UnicodeDecodeError):
+                pass  # Whatever is wrong is better told of the file as it is.
+            samples.close()
+            self.deadline.check()
         return self._opened(self._path)
 
-    def _opened(self, location: str, protocols: Sequence[str] = ()) -> av.container.InputContainer:
-        allowed = ("file", *protocols, *self.limits.allow_protocols)
-        return av.open(
-            location,
-            container_options={"protocol_whitelist": ",".join(allowed)},
+    def _opened(self, source: str | io.BytesIO) -> av.container.InputContainer:
+        container = av.open(
+            source,
+            container_options={
+                "protocol_whitelist": ",".join(("file", *self.limits.allow_protocols))
+            },
             metadata_errors="replace",
             timeout=self.deadline.limit_seconds,
         )
+        try:
+            self.stream = _best_video_stream(container)
+        except BaseException:
+            container.close()
+            raise
+        for stream in container.streams:
+            if stream.index != self.stream.index:
+                stream.discard = Discard.all
+        return container
 
     @contextmanager
-    def all_streams(self) -> Iterator[av.container.InputContainer]:
-        """The container with all streams of the file, including those hidden from reading."""
-        if self._soundless is None:
-            yield self.container
+    def whole(self) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
+        """The file with all of its streams, as FFmpeg sees it; and the stream of this track."""
+        if self.samples is None:
+            yield self.container, self.stream
             return
-        with self._opened(self._path) as container:
-            yield container
+        with av.open(self._path, metadata_errors="replace") as container:
+            yield container, _best_video_stream(container)
 
     @property
     def time_base(self) -> Fraction:
@@ -120,18 +137,24 @@ class Track:
         """Whether it is certain that no picture is made from that of a packet."""
         if self.codec.name != "h264":
             return False  # Elsewhere that depends on layers, which one packet does not tell.
-        return spare_reader(self.codec.name, self.codec.extradata)(packet)[0]
+        return spare_reader(self.codec.name, self.codec.extradata)(memoryview(packet))[0]
 
     def close(self) -> None:
-        """Release the container and the decoder."""
+        """Release the container, the decoder and the file."""
+        self._close_container()
+        if self.samples is not None:
+            self.samples.close()
+
+    def _close_container(self) -> None:
         self.stream = self.codec = None  # They point into the container's memory.
         self.container.close()
 
     def packets(self) -> Iterator[Packet]:
         """Read packets of the stream from here on; damage that stops reading is the end."""
         check = self.deadline.check
+        packets = self.samples.packets() if self.samples else self.container.demux(self.stream)
         try:
-            for number, packet in enumerate(self.container.demux(self.stream)):
+            for number, packet in enumerate(packets):
                 if not number % _CHECKED_EVERY:
                     check()
                 if packet.size or packet.pts is not None:
@@ -149,7 +172,7 @@ class Track:
     def rewind(self) -> Run:
         """Start at the very first packet, with a decoder that has seen nothing."""
         if not self._is_at_start:
-            self.close()
+            self._close_container()
             self._open()
         self._is_at_start = False
         return Run(self, self.packets(), None)
@@ -162,7 +185,11 @@ class Track:
     def seek(self, tick: int) -> bool:
         """Go to a place whose packets are presented at or before `tick`, if the container can."""
         try:
-            self.container.seek(tick, stream=self.stream)
+            if self.samples is None:
+                self.container.seek(tick, stream=self.stream)
+            else:
+                self.samples.seek(tick)
+                self.codec.flush_buffers()
         except av.error.FFmpegError:
             return False
         self._is_at_start = False

@@ -103,11 +103,12 @@ class Walk:
     def stamps(self, first_tick: int, end_tick: int) -> list[int]:
         """Return the time stamps of the frames on display in ``[first_tick, end_tick)``."""
         self.stop()
-        stamps = None
+        samples, is_told = self._track.samples, self._has_plain_time
+        stamps = samples.shown(first_tick, end_tick).tolist() if samples and is_told else None
         while stamps is None:
             run = self._start(first_tick)
             try:
-                if self.facts.fallback is None and not self._track.is_reordered:
+                if self._has_plain_time:
                     stamps = self._read_stamps(run, end_tick)
                 else:
                     stamps = self._decode_stamps(run, end_tick)
@@ -115,6 +116,11 @@ class Walk:
                 self._distrust(error.sync_pts)
         stamps = sorted(pts for pts in set(stamps) if self.facts.start_pts <= pts < end_tick)
         return stamps[max(0, bisect_right(stamps, first_tick) - 1) :]
+
+    @property
+    def _has_plain_time(self) -> bool:
+        """Whether packets tell when pictures are shown."""
+        return self.facts.fallback is None and not self._track.is_reordered
 
     def _read_stamps(self, run: Run, end_tick: int) -> list[int]:
         stamps: list[int] = []

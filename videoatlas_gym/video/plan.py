@@ -29,6 +29,7 @@ class Mark(NamedTuple):
     """A packet, and what the plan needs to know of it."""
 
     packet: Any
+    """For the feed to know it by."""
     pts: int | None
     size: int
     is_key: bool
@@ -36,7 +37,8 @@ class Mark(NamedTuple):
     is_shown: bool = True
     """Whether it gives a picture to look at, as far as the packet tells."""
     is_spare: bool = False
-    """Whether no picture of its own layer or a lower one is made from it."""
+    """Whether no picture of its own layer or a lower one is made from it; not known before
+    `Feed.looked_into`."""
     layer: int = 0
     """Temporal layer; pictures are made from their own and lower ones."""
 
@@ -49,6 +51,12 @@ class Feed(Protocol):
 
     def is_same_group(self, tick: int, later: int) -> bool:
         """Guess whether no key frame is between two moments; being wrong costs time only."""
+
+    def looked_into(self, marks: Sequence[Mark]) -> Sequence[Mark]:
+        """Return neighbouring packets with what they say of themselves; fewer if some are gone."""
+
+    def packets(self, marks: Sequence[Mark]) -> Sequence[Any]:
+        """Return packets that were looked into last, to decode."""
 
 
 @dataclass(frozen=True)
@@ -175,22 +183,18 @@ class _Gathering:
         if self._lost or not stamps or not is_plain:
             return Unplanned((*self._lost, *self._shown), self._is_hopeless)
         marks = _up_to(self._marks, stamps)
-        top = max(mark.layer for mark in marks)
-        packets, expected, num_bytes = [], [], 0
-        for packet, pts, size, _, is_shown, is_spare, layer in marks:
-            if is_spare and layer == top and pts not in stamps:
-                continue
-            packets.append(packet)
-            num_bytes += size
-            if is_shown and pts >= self._sync_pts:
-                expected.append(pts)
+        known = self._feed.looked_into(marks)
+        if len(known) < len(marks):
+            return Unplanned(tuple(self._shown))
+        top = max(mark.layer for mark in known)
+        kept = [m for m in known if not (m.is_spare and m.layer == top and m.pts not in stamps)]
         return Group(
             sync_pts=self._sync_pts,
-            packets=tuple(packets),
-            expected=frozenset(expected),
+            packets=tuple(self._feed.packets(kept)),
+            expected=frozenset(m.pts for m in kept if m.is_shown and m.pts >= self._sync_pts),
             shown=self._shown,
-            num_left_out=len(marks) - len(packets),
-            num_bytes=num_bytes,
+            num_left_out=len(marks) - len(kept),
+            num_bytes=sum(mark.size for mark in kept),
         )
 
 

@@ -235,8 +235,7 @@ class VideoReader(VideoSource):
             with self._typed_errors({first_tick: start_seconds}):
                 stamps = self._opened().stamps(first_tick, end_tick)
             self.check_unchanged()
-            facts = self._known()
-            return np.array([facts.seconds(pts) for pts in stamps], np.float64)
+            return self._known().all_seconds(stamps)
 
     def fingerprint(self) -> str:
         """Hash size, time of change and both ends of the file, without opening the video.
