@@ -77,25 +77,24 @@ class _SampleFeed:
             number -= 1
         return self._marks(reader.key_place(number)) if number >= 0 else None
 
-    def _marks(self, place: int) -> Iterator[Mark]:
+    def _marks(self, first: int) -> Iterator[Mark]:
         false_keys = self._track.false_keys
-        for sample in self._reader.samples(place):
-            is_key = sample.is_key and sample.pts not in false_keys
-            yield Mark(sample, sample.pts, sample.size, is_key)
+        for place, pts, size, is_key in self._reader.samples(first):
+            yield Mark(place, pts, size, is_key and pts not in false_keys)
 
     def is_same_group(self, tick: int, later: int) -> bool:
         return self._reader.last_key(tick) == self._reader.last_key(later)
 
     def looked_into(self, marks: Sequence[Mark]) -> Sequence[Mark]:
-        first, end = marks[0].packet.place, marks[-1].packet.place + 1
+        first, end = marks[0].packet, marks[-1].packet + 1
         contents = self._reader.contents(first, end, self._track.deadline.check)
         self._contents = dict(zip(range(first, end), contents, strict=False))
         read_spare = self._read_spare or (lambda data: NEEDED)
         return [
-            Mark(sample, pts, size, is_key, True, *(NEEDED if is_key else read_spare(data)))
-            for (sample, pts, size, is_key, *_), data in zip(marks, contents, strict=False)
+            Mark(place, pts, size, is_key, True, *(NEEDED if is_key else read_spare(data)))
+            for (place, pts, size, is_key, *_), data in zip(marks, contents, strict=False)
         ]
 
     def packets(self, marks: Sequence[Mark]) -> Sequence[Packet]:
         contents, self._contents = self._contents, {}
-        return [self._reader.packet(mark.packet, contents[mark.packet.place]) for mark in marks]
+        return [self._reader.packet(m.pts, m.is_key, contents[m.packet]) for m in marks]

@@ -76,7 +76,9 @@ class Samples:
 
     def offsets(self, first: int, end: int) -> NDArray[np.int64]:
         """Return where the samples of a range begin in the file."""
-        low, high = np.searchsorted(self.chunk_places, (first, end - 1), side="right") - (1, 0)
+        # Of another type than the table's, numbers to look for would have all of it converted.
+        bounds = np.array((first, end - 1), self.chunk_places.dtype)
+        low, high = np.searchsorted(self.chunk_places, bounds, side="right") - (1, 0)
         starts = self.chunk_places[low:high]
         ends = np.cumsum(self.sizes[starts[0] : end], dtype=np.int64)
         begins = np.concatenate(((0,), ends))
@@ -86,6 +88,8 @@ class Samples:
 
     def dts(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return when samples are decoded."""
+        if len(self.lengths) == 1:
+            return places * self.lengths[0]
         runs = np.searchsorted(self.run_places, places, side="right") - 1
         return self.run_dts[runs] + (places - self.run_places[runs]) * self.lengths[runs]
 
@@ -244,10 +248,11 @@ class _Reader:
     def _delays(self, box: Box | None, count: int) -> NDArray[np.int32]:
         if box is None:
             return np.zeros(count, np.int32)
-        run_sizes, values = self._table(box, ">u4", 2).astype(np.int32).T
+        rows = self._table(box, ">i4", 2)
+        run_sizes, values = rows[:, 0].astype(np.int32), rows[:, 1].astype(np.int32)
         _require(len(values) and values.min() >= 0 and run_sizes.min() > 0)
         _require(run_sizes.sum(dtype=np.int64) == count)
-        return np.repeat(values, run_sizes) if len(values) < count else values.copy()
+        return np.repeat(values, run_sizes) if len(values) < count else values
 
     def _keys(self, box: Box | None, count: int) -> NDArray[np.int64]:
         if box is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from videoatlas_gym.video._mp4 import Plain, read_plain
 
-_BLOCK_SAMPLES = 64
+_BLOCK_SAMPLES = 128
 _FIRST_BLOCK_SAMPLES = 8
 """After a seek, few samples may be asked for."""
 _BLOCK_BYTES = 1 << 20
@@ -31,13 +30,8 @@ _MAX_REORDER_DEPTH = 16
 _REORDER_BLOCK = 1 << 16
 
 
-class Sample(NamedTuple):
-    """A sample that has not been read yet. Times in ticks of the stream."""
-
-    place: int
-    pts: int
-    size: int
-    is_key: bool
+Sample = tuple[int, int, int, bool]
+"""Of a sample, not read yet: place, time stamp, size in bytes, and whether it is a key frame."""
 
 
 class SampleReader:
@@ -147,21 +141,21 @@ class SampleReader:
         """
         block_samples = _FIRST_BLOCK_SAMPLES
         while self._place < len(self._samples):
-            samples = self._block(self._place, block_samples)
+            first = self._place
+            block = self._block(first, block_samples)
             block_samples = min(2 * block_samples, _BLOCK_SAMPLES)
-            places = np.arange(samples[0].place, samples[-1].place + 2)
-            dts = (self._samples.dts(places) + self._shift).tolist()
-            for index, (sample, data) in enumerate(
-                zip(samples, self._read(samples[0].place, samples[-1].place + 1), strict=False)
-            ):
+            dts = self._samples.dts(np.arange(first, first + len(block) + 1)) + self._shift
+            lengths, dts = np.diff(dts).tolist(), dts.tolist()
+            contents = self._read(first, first + len(block))
+            for (place, pts, _, is_key), data in zip(block, contents, strict=False):
                 self._place += 1
-                packet = self.packet(sample, data)
-                packet.dts, packet.duration = dts[index], dts[index + 1] - dts[index]
+                packet = self.packet(pts, is_key, data)
+                packet.dts, packet.duration = dts[place - first], lengths[place - first]
                 yield packet
-                if self._place != sample.place + 1:
+                if self._place != place + 1:
                     break  # Sought elsewhere meanwhile.
             else:
-                if self._place != samples[-1].place + 1:
+                if len(contents) < len(block):
                     raise EOFError("the file has become shorter while it was read")
 
     def samples(self, place: int) -> Iterator[Sample]:
@@ -194,12 +188,12 @@ class SampleReader:
             first = block_end
         return contents
 
-    def packet(self, sample: Sample, data: memoryview) -> Packet:
+    def packet(self, pts: int, is_key: bool, data: memoryview) -> Packet:
         """Make a packet of a sample that was read."""
         packet = Packet(data)
-        packet.pts = sample.pts
+        packet.pts = pts
         packet.time_base = self.time_base
-        packet.is_keyframe = sample.is_key
+        packet.is_keyframe = is_key
         return packet
 
     def shown(self, first_tick: int, end_tick: int) -> NDArray[np.int64]:
@@ -214,15 +208,14 @@ class SampleReader:
         """Return samples that are read in one go: `count`, or so many bytes."""
         sizes = self._samples.sizes[first : first + count]
         count = max(1, int(np.searchsorted(np.cumsum(sizes), _BLOCK_BYTES, side="right")))
-        places = np.arange(first, first + min(count, len(sizes)))
-        low, high = np.searchsorted(self._keys, (first, int(places[-1]) + 1))
-        keys = set(self._keys[low:high].tolist())
-        return [
-            Sample(place, pts, size, place in keys)
-            for place, pts, size in zip(
-                places.tolist(), self._stamps(places).tolist(), sizes.tolist(), strict=False
-            )
-        ]
+        count = min(count, len(sizes))
+        low, high = np.searchsorted(self._keys, (first, first + count))
+        is_key = [False] * count
+        for place in self._keys[low:high].tolist():
+            is_key[place - first] = True
+        stamps = self._stamps(np.arange(first, first + count)).tolist()
+        places = range(first, first + count)
+        return list(zip(places, stamps, sizes[:count].tolist(), is_key, strict=True))
 
     def _read(self, first: int, end: int) -> list[memoryview]:
         sizes, starts = self._samples.sizes[first:end], self._samples.offsets(first, end)
