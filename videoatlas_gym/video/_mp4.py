@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_SAMPLE_BYTES = 64 << 20
-_MAX_TABLE_BYTES = 256 << 20
-_MAX_HEADER_BYTES = 16 << 20
+MAX_SAMPLE_BYTES = 16 << 20
+_MAX_READ_BYTES = 256 << 20
+"""Of all headers and tables: those of 150 hours take less."""
 _MAX_BOXES = 1000
 _MAX_TICKS = 1 << 31
 """Tables hold 32 bits, of which demuxers take the highest for a sign."""
@@ -139,6 +139,7 @@ class _Reader:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._num_bytes = os.fstat(descriptor).st_size
+        self._left_bytes = _MAX_READ_BYTES
 
     def plain(self) -> Plain:
         boxes = list(self._boxes(0, self._num_bytes))
@@ -183,10 +184,11 @@ class _Reader:
             box = _only(self._inside(box), kind)
         return box
 
-    def _read(self, start: int, end: int, limit: int = _MAX_HEADER_BYTES) -> bytes:
-        data = os.pread(self._descriptor, end - start, start) if end - start <= limit else b""
-        if len(data) != end - start:
-            raise _NotPlain
+    def _read(self, start: int, end: int) -> bytes:
+        self._left_bytes -= end - start
+        _require(self._left_bytes >= 0)
+        data = os.pread(self._descriptor, end - start, start)
+        _require(len(data) == end - start)
         return data
 
     def _body(self, box: Box) -> bytes:
@@ -291,7 +293,7 @@ class _Reader:
 
     def _table(self, box: Box, kind: str, columns: int, skip: int = 4) -> NDArray:
         """Return the rows of a table; `skip` bytes come between its version and their number."""
-        data = self._read(box.body, box.end, _MAX_TABLE_BYTES)
+        data = self._body(box)
         (count,) = struct.unpack_from(">I", data, skip)
         _require(len(data) >= skip + 4 + count * columns * np.dtype(kind).itemsize)
         return np.frombuffer(data, kind, count * columns, skip + 4).reshape(count, columns)
@@ -326,7 +328,7 @@ class _Reader:
     ) -> bytes:
         parts = [self._read(kind.start, kind.end)]
         data = b"".join(
-            self._read(start, start + size, MAX_SAMPLE_BYTES)
+            self._read(start, start + size)
             for start, size in zip(
                 samples.offsets(0, count).tolist(), samples.sizes[:count].tolist(), strict=True
             )
