@@ -176,7 +176,6 @@ def test_pictures_are_reordered_as_deep_as_counting_tells(delays, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_samples, "_REORDER_BLOCK", block)
         reader = SampleReader(os.open(os.devnull, os.O_RDONLY), read(written))
-        reader._shift = 0
         depth = reader.reorder_depth()
     stamps = [place + delay for place, delay in enumerate(delays)]
     counted = [sum(other > pts for other in stamps[:i]) for i, pts in enumerate(stamps)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -37,13 +38,19 @@ Sample = tuple[int, int, int, bool]
 class SampleReader:
     """Reads one plain file; for one thread at a time.
 
+    Times are in ticks of the stream once `is_read_alike` has said yes.
+
     Attributes:
         miniature: What FFmpeg is to open.
+        time_base: Length of a tick in seconds.
         key_stamps: Display times of all key frames, ascending.
     """
 
     def __init__(self, descriptor: int, plain: Plain) -> None:
         self.miniature = plain.miniature
+        self.time_base = Fraction(1)
+        self.key_stamps = plain.samples.pts(plain.samples.keys)
+        self._shift = 0
         self._num_mini = plain.num_mini
         self._samples = plain.samples
         self._keys = plain.samples.keys
@@ -84,7 +91,7 @@ class SampleReader:
             return False
         self._shift = packets[0].pts - int(self._samples.pts(places[:1])[0])
         self.time_base = stream.time_base
-        self.key_stamps = self._samples.pts(self._keys) + self._shift
+        self.key_stamps = self._stamps(self._keys)
         dts = self._samples.dts(np.arange(self._num_mini + 1)) + self._shift
         promised = zip(
             *(self._stamps(places).tolist(), dts[:-1].tolist(), np.diff(dts).tolist()),
