@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 from helpers import data_folder, encode, remux
 
 from videoatlas_gym.video import FrameDecodeError, VideoReader
+from videoatlas_gym.video.synthesis import read_number
 
 KINDS = {
     "mp4": {"name": "a.mp4", "options": {"threads": "1"}},
@@ -182,3 +184,43 @@ def test_where_nothing_before_is_undamaged_holding_raises():
         pytest.raises(FrameDecodeError, match="neither it nor any before it can be decoded"),
     ):
         reader.frame_at(0)
+
+
+def index_entry(data, number):
+    return data.index(b"idx1") + 8 + 16 * number
+
+
+def spoil_nothing(data):
+    pass
+
+
+def spoil_entry(data):
+    """An entry of the index names no stream: the pictures behind it have other numbers by it."""
+    data[index_entry(data, 22)] = 0xFF
+
+
+def spoil_chunk(data):
+    """A chunk has lost its name: who reads from the start passes over it."""
+    movie = data.index(b"movi")
+    offset = int.from_bytes(data[index_entry(data, 22) + 8 :][:4], "little")
+    assert data[movie + offset : movie + offset + 4] == b"00dc"
+    data[movie + offset] = 0xFF
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_seekable"),
+    [(spoil_nothing, True), (spoil_entry, False), (spoil_chunk, False)],
+)
+def test_an_avi_has_one_time_for_each_picture_however_it_is_reached(tmp_path, spoil, is_seekable):
+    data = bytearray(encode(tmp_path / "a.avi", codec="mpeg4", b_frames=0).read_bytes())
+    spoil(data)
+    path = tmp_path / "spoilt.avi"
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        truth = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    with VideoReader(path) as reader:
+        assert reader.is_seekable == is_seekable
+        for number in (100, 30, 12):
+            if number < len(truth):
+                shown = read_number(reader.frame_at((number + 0.5) / 25).rgb)
+                assert shown == read_number(np.stack([truth[number]] * 3, axis=2))

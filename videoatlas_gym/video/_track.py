@@ -20,6 +20,7 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from videoatlas_gym.video._avi import is_index_whole, last_key
 from videoatlas_gym.video._bitstream import is_hidden, spare_reader
 from videoatlas_gym.video._deadline import Deadline
 from videoatlas_gym.video._run import Run
@@ -68,6 +69,8 @@ class Track:
         self.samples: SampleReader | None = None
         """Reads the file where FFmpeg is not needed for that."""
         self._path = path
+        self._is_index_whole: bool | None = None
+        self._last_key: tuple[int, int] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -76,12 +79,13 @@ class Track:
         self.codec.thread_count = 1
         self.codec.options = self.codec_options
         self._is_at_start = True
-        self._last_key = None
-        if self.samples is None:
-            self._last_key = _last_key(self.container, self.stream)
-        else:
+        if self.samples is not None:
             self.samples.rewind()
             self.codec.reorder_depth = max(self.codec.reorder_depth, self._reorder_depth)
+        elif self.container.format.name == "avi" and self._is_index_whole is None:
+            path = self._path if os.path.isabs(self._path) else None
+            self._is_index_whole = is_index_whole(path, self.container, self.stream)
+            self._last_key = last_key(self.stream)
 
     def _container(self) -> av.container.InputContainer:
         """Open what FFmpeg is to read: the miniature of a plain file, any other file itself."""
@@ -201,8 +205,10 @@ class Track:
         A file that lost or gained packets has one numbering after a seek, and another from the
         start. Demuxers mend an index while they read, so what counts is that of the opened file.
         """
-        if self._last_key is None:
+        if self._is_index_whole is None:
             return True
+        if not self._is_index_whole or self._last_key is None:
+            return self._is_index_whole
         tick, position = self._last_key
         packet = next(self.packets(), None) if self.seek(tick) else None
         return packet is not None and (packet.dts, packet.pos) == (tick, position)
@@ -262,22 +268,6 @@ def is_shown(track: Track, packet: Packet) -> bool:
     if packet.pts is None or packet.is_discard:
         return False
     return not is_hidden(track.codec.name, packet)
-
-
-_AVI_CHUNK_HEADER_BYTES = 8
-
-
-def _last_key(
-    container: av.container.InputContainer, stream: VideoStream
-) -> tuple[int, int] | None:
-    """Decoding time and position of the last key frame in the index of an AVI; None elsewhere."""
-    if container.format.name != "avi":
-        return None
-    index = stream.index_entries
-    place = index.search_timestamp(2**62, backward=True)
-    if place < 0:
-        return None
-    return index[place].timestamp, index[place].pos + _AVI_CHUNK_HEADER_BYTES
 
 
 def _best_video_stream(container: av.container.InputContainer) -> VideoStream:
