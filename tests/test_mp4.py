@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import tempfile
+import time
 from itertools import accumulate
 
 import av
@@ -39,15 +40,19 @@ def runs(values):
     return zip(*found, strict=True)
 
 
-def film(contents, lengths, delays, chunk_sizes, keys, *, word="I", edit=b"", gap=b"junk"):
-    """Write an MP4 file by hand; samples come in chunks, with other bytes between them."""
+def film(contents, lengths, delays, chunk_sizes, keys, *, word="I", edit=b"", more=()):
+    """Write an MP4 file by hand; samples come in chunks, with other bytes between them.
+
+    `more` are further boxes, by the kind of the box that they are put into first.
+    """
+    more, gap = dict(more), b"junk"
     kind = box(b"ftyp", b"isom")
-    data, offsets, left = b"", [], list(contents)
+    data, offsets, place = bytearray(), [], 0
     for count in chunk_sizes:
         data += gap
         offsets.append(len(kind) + 8 + len(data))
-        data += b"".join(left[:count])
-        left = left[count:]
+        data += b"".join(contents[place : place + count])
+        place += count
     firsts = [i for i, c in enumerate(chunk_sizes) if i == 0 or chunk_sizes[i - 1] != c]
     tables = [
         box(b"stsd", struct.pack(">IIII", 0, 1, 16, 0)[:12], b"avc1"),
@@ -60,14 +65,30 @@ def film(contents, lengths, delays, chunk_sizes, keys, *, word="I", edit=b"", ga
         rows(b"stco" if word == "I" else b"co64", offsets, word=word),
         rows(b"stss", [key + 1 for key in keys]),
     ]
-    header = struct.pack(">IIIII", 0, 0, 0, 1000, 0)
+    header = struct.pack(">IIIIII", 0, 0, 0, 1000, 0, 0)
     media = box(
         b"mdia",
+        more.get("mdia", b""),
         box(b"mdhd", header),
         box(b"hdlr", b"\0" * 8, b"vide"),
-        box(b"minf", box(b"stbl", *tables)),
+        box(
+            b"minf",
+            more.get("minf", b""),
+            box(b"stbl", *tables, more.get("stbl", b"")),
+        ),
     )
-    return kind + box(b"mdat", data) + box(b"moov", box(b"mvhd", header), box(b"trak", edit, media))
+    track = box(b"trak", more.get("trak", b""), edit, media)
+    movie = box(b"moov", box(b"mvhd", header), more.get("moov", b""), track)
+    return kind + box(b"mdat", data) + more.get("file", b"") + movie
+
+
+def other_track(handler, name, *, num_runs=1, inside=b""):
+    tables = [
+        box(b"stsd", struct.pack(">III", 0, 1, 16), name),
+        rows(b"stts", [1] * num_runs, [40] * num_runs),
+    ]
+    media = [box(b"hdlr", b"\0" * 8, handler), box(b"minf", box(b"stbl", *tables))]
+    return box(b"trak", inside, box(b"mdia", *media))
 
 
 def read(data):
@@ -168,6 +189,96 @@ def test_edits_may_hide_no_picture(edit, is_plain):
     assert (read(film(contents, lengths, delays, [10], [0], edit=edit)) is not None) == is_plain
 
 
+EDIT = edits((400, 0, 1 << 16))
+ELST = EDIT[8:]
+
+
+@pytest.mark.parametrize(
+    ("place", "boxes", "is_plain"),
+    [
+        ("file", box(b"free", b"whatever"), True),
+        ("file", box(b"uuid", bytes(16), b"more"), True),
+        ("file", box(b"moof"), False),
+        ("file", box(b"trak"), False),
+        ("file", box(b"hoov", bytes(4), b"mvhd"), False),
+        ("file", box(b"free", bytes(4), b"mvhd"), False),
+        ("moov", box(b"udta", box(b"name", b"title")), True),
+        ("moov", box(b"meta", bytes(4), box(b"hdlr", bytes(8), b"mdir")), True),
+        ("moov", box(b"mvex"), False),
+        ("moov", box(b"udta", ELST), False),
+        ("moov", box(b"abcd"), False),
+        ("trak", box(b"tref", box(b"chap", bytes(4))), True),
+        ("trak", ELST, False),
+        ("trak", box(b"udta", ELST), False),
+        ("mdia", EDIT, False),
+        ("minf", ELST, False),
+        ("stbl", box(b"sdtp", bytes(14)), True),
+        ("stbl", box(b"sbgp", bytes(4), b"roll", bytes(4)), True),
+        ("stbl", box(b"sbgp", bytes(4), b"rap ", bytes(4)), False),
+        ("stbl", box(b"stps", bytes(8)), False),
+        ("moov", other_track(b"soun", b"mp4a"), True),
+        ("moov", other_track(b"text", b"tx3g"), True),
+        ("moov", other_track(b"text", b"avc1"), False),
+        ("moov", other_track(b"auxv", b"avc1"), False),
+        ("moov", other_track(b"pict", b"avc1"), False),
+        ("moov", other_track(b"vide", b"avc1"), False),
+        ("moov", other_track(b"soun", b"mp4a", inside=box(b"tref", bytes(12))), False),
+        ("moov", other_track(b"soun", b"mp4a", inside=box(b"udta", box(b"trak"))), False),
+        ("moov", box(b"skip") * 1000, True),
+        ("moov", box(b"skip") * 11_000, False),
+    ],
+)
+def test_boxes_that_could_mean_something_are_for_ffmpeg(place, boxes, is_plain):
+    written = film([b"x"] * 10, [40] * 10, [0] * 10, [10], [0], more={place: boxes})
+    assert (read(written) is not None) == is_plain
+
+
+@pytest.mark.parametrize(
+    ("delays", "keys", "num_runs", "is_plain"),
+    [
+        ([0] * 100, [0, 50], 1, True),
+        ([0] * 100, [0, 50], 0, False),
+        ([0] * 100, [1, 50], 1, False),
+        ([4000, *[80] * 98, 0], [0], 1, True),
+        ([*[4040] * 98, 4040, 0], [0], 1, False),
+    ],
+    ids=["plain", "empty track", "late key", "early picture", "earlier picture"],
+)
+def test_edits_are_read_only_if_the_first_samples_tell_their_effect(
+    delays, keys, num_runs, is_plain
+):
+    edit, other = edits((99_000, 0, 1 << 16)), other_track(b"text", b"tx3g", num_runs=num_runs)
+    parts = ([b"x"] * 100, [40] * 100, delays, [100], keys)
+    assert (read(film(*parts, edit=edit, more={"moov": other})) is not None) == is_plain
+    assert read(film(*parts, more={"moov": other})) is not None
+
+
+def test_key_frames_after_the_end_of_an_edit_are_for_ffmpeg():
+    lengths, delays = [*[40] * 8, 4000, 4000], [*[0] * 8, 50, 0]
+    for keys, is_plain in (([0, 8], True), ([0, 8, 9], False)):
+        written = film([b"x"] * 10, lengths, delays, [10], keys, edit=edits((4321, 0, 1 << 16)))
+        assert (read(written) is not None) == is_plain
+
+
+def test_long_chunks_are_taken_for_several():
+    contents = [bytes([1 + number % 7]) * (1 + number % 3) for number in range(9000)]
+    written = film(contents, [40] * 9000, [0] * 9000, [3, 8990, 7], [0])
+    samples = read(written).samples
+    starts = samples.offsets(0, 9000).tolist()
+    assert [written[s : s + len(c)] for s, c in zip(starts, contents, strict=True)] == contents
+    assert np.diff(samples.chunk_places).max() == 4096
+    assert samples.offsets(8200, 8210).tolist() == starts[8200:8210]
+
+
+def test_long_tables_are_read_in_no_time():
+    """Chunks that may lie outside of the file are looked at all at once."""
+    count = 200_000
+    written = film([b"x"] * count, [40] * count, [0] * count, [1] * count, [0])
+    began = time.perf_counter()
+    assert len(read(written).samples) == count
+    assert time.perf_counter() - began < 0.5
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.integers(2, 70))
 def test_pictures_are_reordered_as_deep_as_counting_tells(delays, block):
@@ -196,7 +307,9 @@ def test_a_miniature_says_of_the_track_what_the_file_says(tmp_path):
     assert len(plain.miniature) < 1 << 20
 
 
-def test_a_miniature_of_large_pictures_holds_few_of_them():
-    contents = [bytes(600_000), *[bytes(300_000)] * 5]
-    plain = read(film(contents, [40] * 6, [0] * 6, [6], [0]))
-    assert plain.num_mini == 2 and len(plain.samples) == 6
+@pytest.mark.parametrize(
+    ("num_bytes", "num_mini"), [(1000, 64), (40_000, 26), (300_000, 17), (600_000, None)]
+)
+def test_a_miniature_of_large_pictures_holds_few_of_them(num_bytes, num_mini):
+    plain = read(film([bytes(num_bytes)] * 70, [40] * 70, [0] * 70, [70], [0]))
+    assert (plain and plain.num_mini) == num_mini

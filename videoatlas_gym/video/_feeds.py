@@ -13,6 +13,8 @@ from videoatlas_gym.video.plan import Feed, Mark
 
 _REACH_SECONDS = 10
 """Without an index, moments closer than this are read on to; farther ones are sought."""
+_CHECKED_EVERY = 64
+"""So many samples are told of between looks at the time left."""
 
 
 def feed_of(track: Track) -> Feed:
@@ -78,8 +80,10 @@ class _SampleFeed:
         return self._marks(reader.key_place(number)) if number >= 0 else None
 
     def _marks(self, first: int) -> Iterator[Mark]:
-        false_keys = self._track.false_keys
+        false_keys, check = self._track.false_keys, self._track.deadline.check
         for place, pts, size, is_key in self._reader.samples(first):
+            if not place % _CHECKED_EVERY:
+                check()
             yield Mark(place, pts, size, is_key and pts not in false_keys)
 
     def is_same_group(self, tick: int, later: int) -> bool:

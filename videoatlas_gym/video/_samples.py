@@ -47,6 +47,8 @@ class SampleReader:
     """
 
     def __init__(self, descriptor: int, plain: Plain) -> None:
+        self._descriptor = descriptor
+        self._release = weakref.finalize(self, os.close, descriptor)
         self.miniature = plain.miniature
         self.time_base = Fraction(1)
         self.key_stamps = plain.samples.pts(plain.samples.keys)
@@ -54,8 +56,6 @@ class SampleReader:
         self._num_mini = plain.num_mini
         self._samples = plain.samples
         self._keys = plain.samples.keys
-        self._descriptor = descriptor
-        self._release = weakref.finalize(self, os.close, descriptor)
         self._place = 0
 
     @classmethod

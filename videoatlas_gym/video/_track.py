@@ -90,29 +90,36 @@ class Track:
     def _container(self) -> av.container.InputContainer:
         """Open what FFmpeg is to read: the miniature of a plain file, any other file itself."""
         if self.samples is not None:
-            return self._opened(io.BytesIO(self.samples.miniature))
-        if os.path.isabs(self._path) and (samples := SampleReader.of(self._path)) is not None:
-            try:
-                container = self._opened(io.BytesIO(samples.miniature))
-                if samples.is_read_alike(container, self.stream):
-                    self.samples, self._reorder_depth = samples, samples.reorder_depth()
-                    return container
-                container.close()
-            except (av.error.FFmpegError, VideoOpenError, UnicodeDecodeError):
-                pass  # Whatever is wrong is better told of the file as it is.
+            return self._best_opened(io.BytesIO(self.samples.miniature))
+        samples = SampleReader.of(self._path) if os.path.isabs(self._path) else None
+        container = samples and self._miniature_of(samples)
+        if container:
+            self.samples, self._reorder_depth = samples, samples.reorder_depth()
+            return container
+        if samples:
             samples.close()
             self.deadline.check()
-        return self._opened(self._path)
+        return self._best_opened(self._path)
 
-    def _opened(self, source: str | io.BytesIO) -> av.container.InputContainer:
-        container = av.open(
-            source,
-            container_options={
-                "protocol_whitelist": ",".join(("file", *self.limits.allow_protocols))
-            },
-            metadata_errors="replace",
-            timeout=self.deadline.limit_seconds,
-        )
+    def _miniature_of(self, samples: SampleReader) -> av.container.InputContainer | None:
+        """Open the miniature; None if FFmpeg reads it in another way than it is meant."""
+        container = None
+        try:
+            container = self._best_opened(io.BytesIO(samples.miniature))
+            if samples.is_read_alike(container, self.stream):
+                return container
+        except (av.error.FFmpegError, VideoOpenError, ValueError, MemoryError):
+            pass  # Whatever is wrong is better told of the file as it is.
+        except BaseException:
+            samples.close()
+            raise
+        if container is not None:
+            container.close()
+        return None
+
+    def _best_opened(self, source: str | io.BytesIO) -> av.container.InputContainer:
+        """Open a container and look at nothing of it but its best video stream."""
+        container = self._opened(source)
         try:
             self.stream = _best_video_stream(container)
         except BaseException:
@@ -123,13 +130,22 @@ class Track:
                 stream.discard = Discard.all
         return container
 
+    def _opened(self, source: str | io.BytesIO) -> av.container.InputContainer:
+        allowed = ("file", *self.limits.allow_protocols)
+        return av.open(
+            source,
+            container_options={"protocol_whitelist": ",".join(allowed)},
+            metadata_errors="replace",
+            timeout=self.deadline.limit_seconds,
+        )
+
     @contextmanager
     def whole(self) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
         """The file with all of its streams, as FFmpeg sees it; and the stream of this track."""
         if self.samples is None:
             yield self.container, self.stream
             return
-        with av.open(self._path, metadata_errors="replace") as container:
+        with self._opened(self._path) as container:
             yield container, _best_video_stream(container)
 
     @property

@@ -23,6 +23,8 @@ REORDER_DEPTH = 17
 
 MAX_GROUP_BYTES = 64 << 20
 """Longer groups are not planned: their packets are better decoded as they are read."""
+_MAX_GROUP_PACKETS = 100_000
+"""So many make an hour."""
 
 
 class Mark(NamedTuple):
@@ -121,7 +123,8 @@ class _Gathering:
     def read(self, marks: Iterator[Mark]) -> list[Mark]:
         """Read packets; return those that the next group begins with, if they were read."""
         for mark in marks:
-            if mark.pts is None or self._num_bytes > MAX_GROUP_BYTES:
+            is_long = self._num_bytes > MAX_GROUP_BYTES or len(self._marks) > _MAX_GROUP_PACKETS
+            if mark.pts is None or is_long:
                 self._give_up()
                 return []
             if mark.is_key and not self._begins_or_goes_on(mark):

@@ -293,8 +293,10 @@ class VideoReader(VideoSource):
         with self._lock, self._timed():
             self.check_unchanged()
             access = self._opened()
-            with self._typed_open_errors():
+            try:
                 return describe(access.track, access.facts)
+            except (VideoOpenError, *UNREADABLE) as error:
+                raise open_error(self._name, error) from error
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
