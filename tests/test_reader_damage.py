@@ -169,6 +169,7 @@ def test_real_damage_is_refused_or_held(name, original):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_a_damaged_file_of_one_group_is_held_from_its_damage_on():
     path = data_folder() / "nasty" / "decord_corrupted.mp4"
     refused, held = pictures(path), pictures(path, damage="hold")

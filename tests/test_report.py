@@ -216,6 +216,7 @@ print(seconds, int(peak.split()[1]) / 1024)
 """
 
 
+@pytest.mark.slow
 def test_ten_thousand_records_are_reported_in_seconds(tmp_path):
     config = config_of(
         names=("random", "uniform", "bfs", "dfs", "oracle"),

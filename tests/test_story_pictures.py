@@ -190,6 +190,7 @@ def test_an_object_is_as_high_as_asked_and_unknown_ones_are_named():
         scenery("snow", "harbor town", 1)
 
 
+@pytest.mark.slow
 def test_a_signal_resembles_neither_another_signal_nor_a_landscape():
     signals = [signal(seed, "red", "star", "42") for seed in range(12)]
     for index, one in enumerate(signals):

@@ -172,6 +172,7 @@ def test_a_file_shows_the_claimed_theme_place_and_card_of_each_scene(number, tmp
     assert_scenes_are_shown(world, frames, 4)
 
 
+@pytest.mark.slow
 def test_all_twelve_chapters_of_a_long_world_have_their_themes_places_and_cards():
     world = StoryWorld(45, 7200, frames_per_second=2)
     assert {scene.chapter.theme for scene in world.scenes} == set(THEMES)

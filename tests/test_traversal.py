@@ -275,6 +275,7 @@ def test_best_first_reaches_a_visible_needle_in_the_fewest_expansions_of_large_g
     assert expands_to_reach(seconds, 8) == levels_by_formula(seconds, 8) - 1
 
 
+@pytest.mark.slow
 def test_a_hidden_needle_costs_views_in_proportion_to_the_length_of_the_video():
     means = []
     for seconds in (8.0, 32.0):
