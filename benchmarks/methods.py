@@ -9,6 +9,7 @@ contender itself is imported here, so that a measurement's memory is the contend
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,22 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Method:
+class Method(ABC):
     """What a measurement asks of a contender. Only what it does in between is not timed."""
 
     num_packets: int | None = None
     """Packets decoded for what was prepared last, where that is known."""
 
-    def prepare(self, seconds: Sequence[float], *, is_native: bool) -> None:
-        """Get ready, untimed, for `tiles`, or for `frame` if `is_native`."""
+    def prepare(self, seconds: Sequence[float], *, is_native: bool) -> None:  # noqa: B027
+        """Get ready, untimed, for `tiles`, or for `frame` if `is_native`; most need not."""
 
+    @abstractmethod
     def tiles(self, seconds: Sequence[float]) -> Any:
         """Decode the frames on display at these moments, in the order asked."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frame(self, seconds: float) -> Any:
         """Decode the frame on display at a moment, at native resolution."""
-        raise NotImplementedError
 
     def pictures(self, delivered: Any) -> Iterable[NDArray[np.uint8]]:
         """Return what `tiles` or `frame` delivered as RGB (height, width, 3), untimed."""

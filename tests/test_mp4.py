@@ -287,7 +287,7 @@ def test_pictures_are_reordered_as_deep_as_counting_tells(delays, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_samples, "_REORDER_BLOCK", block)
         reader = SampleReader(os.open(os.devnull, os.O_RDONLY), read(written))
-        depth = reader.reorder_depth()
+        depth = reader.reorder_depth
     stamps = [place + delay for place, delay in enumerate(delays)]
     counted = [sum(other > pts for other in stamps[:i]) for i, pts in enumerate(stamps)]
     assert depth == max(counted)

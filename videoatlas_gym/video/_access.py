@@ -208,7 +208,7 @@ class Access:
         except UNREADABLE as error:
             raise Unreadable(tick) from error
 
-    def stamps(self, first_tick: int, end_tick: int) -> list[int]:
+    def stamps(self, first_tick: int, end_tick: int) -> Sequence[int] | NDArray[np.int64]:
         """Return the time stamps of the frames on display in ``[first_tick, end_tick)``.
 
         Raises:

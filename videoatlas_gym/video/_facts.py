@@ -84,12 +84,12 @@ class Facts:
         """Return a time stamp in seconds from the first frame."""
         return float((pts - self.start_pts) * self.time_base)
 
-    def all_seconds(self, stamps: Sequence[int]) -> NDArray[np.float64]:
+    def all_seconds(self, stamps: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what `seconds` returns for each of many time stamps."""
         ticks = np.array(stamps, np.int64) - self.start_pts
         numerator, denominator = self.time_base.numerator, self.time_base.denominator
         if len(ticks) and int(np.abs(ticks).max()) * numerator >= _MAX_EXACT:
-            return np.array([self.seconds(pts) for pts in stamps], np.float64)
+            return np.array([self.seconds(int(pts)) for pts in stamps], np.float64)
         return ticks * numerator / denominator
 
     def prepare(self, track: Track) -> None:
@@ -115,6 +115,7 @@ def find_facts(track: Track) -> Facts:
     """
     _refuse_size(track, track.codec.width, track.codec.height)
     codec = track.codec
+    track.look_at_index()
     run = track.rewind()
     packets = run.peek(_PROBED_PACKETS)
     if not packets:

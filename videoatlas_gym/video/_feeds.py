@@ -70,7 +70,6 @@ class _SampleFeed:
         self._track = track
         self._reader = reader
         self._read_spare = spare_reader(track.codec.name, track.codec.extradata)
-        self._contents: dict[int, memoryview] = {}
 
     def land(self, tick: int) -> Iterator[Mark] | None:
         reader, false_keys = self._reader, self._track.false_keys
@@ -92,13 +91,11 @@ class _SampleFeed:
     def looked_into(self, marks: Sequence[Mark]) -> Sequence[Mark]:
         first, end = marks[0].packet, marks[-1].packet + 1
         contents = self._reader.contents(first, end, self._track.deadline.check)
-        self._contents = dict(zip(range(first, end), contents, strict=False))
-        read_spare = self._read_spare or (lambda data: NEEDED)
+        read_spare = self._read_spare
         return [
-            Mark(place, pts, size, is_key, True, *(NEEDED if is_key else read_spare(data)))
-            for (place, pts, size, is_key, *_), data in zip(marks, contents, strict=False)
+            Mark(data, pts, size, is_key, True, *(NEEDED if is_key else read_spare(data)))
+            for (_, pts, size, is_key, *_), data in zip(marks, contents, strict=False)
         ]
 
     def packets(self, marks: Sequence[Mark]) -> Sequence[Packet]:
-        contents, self._contents = self._contents, {}
-        return [self._reader.packet(m.pts, m.is_key, contents[m.packet]) for m in marks]
+        return [self._reader.packet(mark.pts, mark.is_key, mark.packet) for mark in marks]

@@ -11,6 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cached_property
 
 import av
 import numpy as np
@@ -105,8 +106,9 @@ class SampleReader:
         # FFmpeg looks into packets, and takes more of them for key frames than the tables do.
         return list(promised) == found and promised_keys <= keys and is_whole
 
+    @cached_property
     def reorder_depth(self) -> int:
-        """Return how many pictures at most are decoded before one that is shown earlier."""
+        """How many pictures at most are decoded before one that is shown earlier."""
         latest, shortest = int(self._samples.delays.max()), int(self._samples.lengths.min())
         reach = min(_MAX_REORDER_DEPTH, max(0, latest - 1) // shortest)
         deepest = 0
@@ -203,13 +205,14 @@ class SampleReader:
         packet.is_keyframe = is_key
         return packet
 
-    def shown(self, first_tick: int, end_tick: int) -> NDArray[np.int64]:
-        """Return the time stamps below `end_tick` from the group that shows `first_tick` on."""
+    def shown(self, start_pts: int, first_tick: int, end_tick: int) -> NDArray[np.int64]:
+        """Return the stamps on display in ``[first_tick, end_tick)``, none before `start_pts`."""
         number = self.last_key(first_tick)
         first = self.key_place(number) if number >= 0 else 0
         end = self._samples.place_at(end_tick - self._shift)
         stamps = np.unique(self._stamps(np.arange(first, max(first, end))))
-        return stamps[stamps < end_tick]
+        stamps = stamps[(start_pts <= stamps) & (stamps < end_tick)]
+        return stamps[max(0, int(np.searchsorted(stamps, first_tick, side="right")) - 1) :]
 
     def _block(self, first: int, count: int = _BLOCK_SAMPLES) -> list[Sample]:
         """Return samples that are read in one go: `count`, or so many bytes."""

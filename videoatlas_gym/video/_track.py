@@ -81,11 +81,7 @@ class Track:
         self._is_at_start = True
         if self.samples is not None:
             self.samples.rewind()
-            self.codec.reorder_depth = max(self.codec.reorder_depth, self._reorder_depth)
-        elif self.container.format.name == "avi" and self._is_index_whole is None:
-            path = self._path if os.path.isabs(self._path) else None
-            self._is_index_whole = is_index_whole(path, self.container, self.stream)
-            self._last_key = last_key(self.stream)
+            self.codec.reorder_depth = max(self.codec.reorder_depth, self.samples.reorder_depth)
 
     def _container(self) -> av.container.InputContainer:
         """Open what FFmpeg is to read: the miniature of a plain file, any other file itself."""
@@ -94,7 +90,7 @@ class Track:
         samples = SampleReader.of(self._path) if os.path.isabs(self._path) else None
         container = samples and self._miniature_of(samples)
         if container:
-            self.samples, self._reorder_depth = samples, samples.reorder_depth()
+            self.samples = samples
             return container
         if samples:
             samples.close()
@@ -215,11 +211,22 @@ class Track:
         self._is_at_start = False
         return True
 
+    def look_at_index(self) -> None:
+        """Look at what `is_indexed_rightly` goes by; before anything is read.
+
+        Demuxers mend an index while they read, so what counts is that of the opened file.
+        """
+        if self.container.format.name == "avi":
+            path = self._path if os.path.isabs(self._path) else None
+            check = self.deadline.check
+            self._is_index_whole = is_index_whole(path, self.container, self.stream, check)
+            self._last_key = last_key(self.stream)
+
     def is_indexed_rightly(self) -> bool:
         """Whether packets lie where the index has them; only AVI counts time by its index.
 
         A file that lost or gained packets has one numbering after a seek, and another from the
-        start. Demuxers mend an index while they read, so what counts is that of the opened file.
+        start.
         """
         if self._is_index_whole is None:
             return True

@@ -7,7 +7,11 @@ planned decoding, which is checked and comes here wherever a check fails.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from videoatlas_gym.video._facts import Facts
 from videoatlas_gym.video._run import (
@@ -100,11 +104,12 @@ class Walk:
             return self._track.rewind()
         return self._track.enter(tick, before_pts)
 
-    def stamps(self, first_tick: int, end_tick: int) -> list[int]:
+    def stamps(self, first_tick: int, end_tick: int) -> Sequence[int] | NDArray[np.int64]:
         """Return the time stamps of the frames on display in ``[first_tick, end_tick)``."""
         self.stop()
-        samples, is_told = self._track.samples, self._has_plain_time
-        stamps = samples.shown(first_tick, end_tick).tolist() if samples and is_told else None
+        if self._track.samples and self._has_plain_time:
+            return self._track.samples.shown(self.facts.start_pts, first_tick, end_tick)
+        stamps = None
         while stamps is None:
             run = self._start(first_tick)
             try:

@@ -58,7 +58,7 @@ class Feed(Protocol):
         """Return neighbouring packets with what they say of themselves; fewer if some are gone."""
 
     def packets(self, marks: Sequence[Mark]) -> Sequence[Any]:
-        """Return packets that were looked into last, to decode."""
+        """Return packets that were looked into, to decode."""
 
 
 @dataclass(frozen=True)
